@@ -1,0 +1,36 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Every room is a target, and imports only what its `dependencies` name; ARCHITECTURE.md has the
+// table and the reasons. `scripts/check` sets WARNINGS_AS_ERRORS, so that a warning of a newer
+// compiler stops the developers and never a user.
+let strict = Context.environment["WARNINGS_AS_ERRORS"] != nil
+
+let house: [SwiftSetting] =
+  [
+    // An async function runs where it is called (SE-0461): without it each call hops to another
+    // thread, and a handler could not answer on the event loop that received the request.
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+  ] + (strict ? [.treatAllWarnings(as: .error)] : [])
+
+// What each library costs in build time and binary size: ARCHITECTURE.md, "Libraries".
+let package = Package(
+  name: "conversationd",
+  targets: [
+    .target(name: "JSON", dependencies: ["CJansson"], swiftSettings: house),
+    .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: house),
+    .target(name: "Conversations", swiftSettings: house),
+    .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: house),
+    .testTarget(
+      name: "SQLiteTests", dependencies: ["SQLite", "TestSupport"], swiftSettings: house),
+    .testTarget(
+      name: "ConversationsTests", dependencies: ["Conversations"], swiftSettings: house),
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: house),
+  ],
+  swiftLanguageModes: [.v6]
+)

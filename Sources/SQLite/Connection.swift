@@ -1,0 +1,107 @@
+import CSQLite
+
+/// One connection to one database file, used by one thread at a time.
+///
+/// Owns the handle: it is closed when the value goes. Statements may outlive it (`sqlite3_close_v2`).
+public struct Connection: ~Copyable {
+  private let database: OpaquePointer
+
+  /// How a file is opened.
+  public enum Mode: Sendable {
+    /// Reads only; the file must exist.
+    case readOnly
+    /// Reads and writes; the file must exist.
+    case readWrite
+  }
+
+  /// Opens a file. SQLite reads it only with the first statement, so a file that is not a database
+  /// is reported there.
+  ///
+  /// - Parameters:
+  ///   - path: The file; never read as a URI.
+  ///   - busyTimeoutMilliseconds: How long a statement waits for another connection's lock.
+  /// - Throws: `.cannotOpen` when there is no such file or it is not readable.
+  public init(
+    path: String, mode: Mode, busyTimeoutMilliseconds: Int
+  ) throws(SQLiteError) {
+    let access =
+      switch mode {
+      case .readOnly: SQLITE_OPEN_READONLY
+      case .readWrite: SQLITE_OPEN_READWRITE
+      }
+    var handle: OpaquePointer?
+    // `file:` and `:memory:` mean something else to SQLite at the beginning of a path.
+    let path = path.hasPrefix("/") ? path : "./" + path
+    // NOMUTEX: one thread at a time is the owner's promise, so SQLite's own lock is not needed.
+    let code = sqlite3_open_v2(
+      path, &handle, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
+    guard let handle, code == SQLITE_OK else {
+      let error = SQLiteError(code: code, database: handle)
+      sqlite3_close_v2(handle)
+      throw error
+    }
+    database = handle
+    sqlite3_busy_timeout(handle, Int32(clamping: busyTimeoutMilliseconds))
+  }
+
+  deinit {
+    sqlite3_close_v2(database)
+  }
+
+  /// Runs one or more statements that bind nothing, and drops their rows.
+  ///
+  /// - Throws: The first error; the statements before it stay done.
+  public func execute(_ sql: String) throws(SQLiteError) {
+    try check(sqlite3_exec(database, sql, nil, nil, nil))
+  }
+
+  /// Compiles one statement, to be run many times.
+  ///
+  /// - Precondition: `sql` is one whole statement.
+  /// - Throws: What SQLite says about the SQL, or about a file that it cannot read.
+  public func prepare(_ sql: String) throws(SQLiteError) -> Statement {
+    var handle: OpaquePointer?
+    var sql = sql
+    let code = sql.withUTF8 { bytes in
+      bytes.withMemoryRebound(to: CChar.self) { text in
+        sqlite3_prepare_v3(
+          database, text.baseAddress, Int32(text.count), UInt32(SQLITE_PREPARE_PERSISTENT), &handle,
+          nil)
+      }
+    }
+    try check(code)
+    guard let handle else { preconditionFailure("no statement in: \(sql)") }
+    return Statement(handle)
+  }
+
+  /// Reads the one integer that a statement answers, as most `PRAGMA` statements do.
+  ///
+  /// - Precondition: The statement answers a row.
+  public func integer(_ sql: String) throws(SQLiteError) -> Int64 {
+    let statement = try prepare(sql)
+    guard try statement.step() else { preconditionFailure("no row from: \(sql)") }
+    return statement.integer(0)
+  }
+
+  /// Whether no transaction is open: also after SQLite rolled one back by itself, which it does
+  /// when the disk is full or fails (https://www.sqlite.org/lang_transaction.html, section 2.2).
+  public var isInAutocommit: Bool { sqlite3_get_autocommit(database) != 0 }
+
+  /// The number of rows that the last INSERT, UPDATE or DELETE changed by itself, without those
+  /// of triggers and foreign keys.
+  public var changeCount: Int { Int(sqlite3_changes64(database)) }
+
+  /// The integer key of the row that was inserted last.
+  public var lastInsertedNumber: Int64 { sqlite3_last_insert_rowid(database) }
+
+  /// Leaves the write-ahead log as it is when this connection closes, instead of writing it back.
+  ///
+  /// For a disk that failed: recovery by the next process decides then, from the file alone.
+  public func keepWriteAheadLogOnClose() {
+    conversationd_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+  }
+
+  private func check(_ code: Int32) throws(SQLiteError) {
+    guard code == SQLITE_OK else { throw SQLiteError(code: code, database: database) }
+  }
+}

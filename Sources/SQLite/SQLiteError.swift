@@ -1,0 +1,64 @@
+import CSQLite
+
+/// What SQLite answered instead of doing what was asked.
+///
+/// Holds SQLite's own words, which name tables, columns and constraints; bound values are never
+/// part of them (https://www.sqlite.org/rescode.html).
+public struct SQLiteError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The extended result code.
+  public let code: Int32
+  /// SQLite's message for the code, in English.
+  public let message: String
+
+  /// The groups of result codes that callers tell apart; `code` has the rest.
+  public enum Kind: Sendable {
+    /// Another connection holds the lock (`SQLITE_BUSY`, `SQLITE_LOCKED`).
+    case busy
+    /// No space is left, or the database is at its largest (`SQLITE_FULL`).
+    case full
+    /// The operating system reported an I/O error (`SQLITE_IOERR`).
+    case io
+    /// A CHECK, a trigger, a key or NOT NULL refused the row (`SQLITE_CONSTRAINT`).
+    case constraint
+    /// The file is not a database (`SQLITE_NOTADB`).
+    case notADatabase
+    /// The file's content is damaged (`SQLITE_CORRUPT`).
+    case corrupt
+    /// The file cannot be opened (`SQLITE_CANTOPEN`).
+    case cannotOpen
+    /// The file or its folder does not allow writing (`SQLITE_READONLY`, `SQLITE_PERM`).
+    case readOnly
+    /// Everything else.
+    case other
+  }
+
+  /// The group that `code` belongs to.
+  public var kind: Kind {
+    switch code & 0xff {
+    case SQLITE_BUSY, SQLITE_LOCKED: .busy
+    case SQLITE_FULL: .full
+    case SQLITE_IOERR: .io
+    case SQLITE_CONSTRAINT: .constraint
+    case SQLITE_NOTADB: .notADatabase
+    case SQLITE_CORRUPT: .corrupt
+    case SQLITE_CANTOPEN: .cannotOpen
+    case SQLITE_READONLY, SQLITE_PERM: .readOnly
+    default: .other
+    }
+  }
+
+  /// For the log: the code and SQLite's words.
+  public var description: String { "SQLite error \(code): \(message)" }
+
+  /// - Parameters:
+  ///   - code: An extended result code.
+  ///   - database: The connection that reported it, for its words; nil takes the code's own.
+  init(code: Int32, database: OpaquePointer?) {
+    self.code = code
+    if let database, sqlite3_extended_errcode(database) == code {
+      message = String(cString: sqlite3_errmsg(database))
+    } else {
+      message = String(cString: sqlite3_errstr(code))
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import CSQLite
+
+/// A compiled statement. It finalizes itself, and goes with the thread of its connection.
+///
+/// Parameters are bound by name, columns read by position from 0. Text crosses in both directions
+/// with its byte count, so U+0000 cuts nothing.
+public struct Statement: ~Copyable {
+  private let handle: OpaquePointer
+
+  init(_ handle: OpaquePointer) {
+    self.handle = handle
+  }
+
+  deinit {
+    sqlite3_finalize(handle)
+  }
+
+  /// Binds an integer.
+  ///
+  /// - Precondition: The SQL names the parameter, `:` included.
+  public func bind(_ name: StaticString, _ value: Int64) {
+    let code = sqlite3_bind_int64(handle, index(of: name), value)
+    precondition(code == SQLITE_OK, "binding \(name) answered \(code)")
+  }
+
+  /// Binds a text; SQLite takes a copy.
+  ///
+  /// - Precondition: The SQL names the parameter, `:` included.
+  /// - Throws: When SQLite has no memory for the copy or the text is over its largest length.
+  public func bind(_ name: StaticString, _ value: String) throws(SQLiteError) {
+    let position = index(of: name)
+    var value = value
+    let code = value.withUTF8 { bytes in
+      bytes.withMemoryRebound(to: CChar.self) { text in
+        conversationd_bind_text(handle, position, text.baseAddress, UInt64(text.count))
+      }
+    }
+    guard code == SQLITE_OK else { throw error(code) }
+  }
+
+  /// Goes to the next row.
+  ///
+  /// - Returns: True at a row, false at the end.
+  /// - Throws: What stopped the statement; its row, if it writes, is not written.
+  public func step() throws(SQLiteError) -> Bool {
+    let code = sqlite3_step(handle)
+    switch code {
+    case SQLITE_ROW: return true
+    case SQLITE_DONE: return false
+    default: throw error(code)
+    }
+  }
+
+  /// Steps through a statement that answers no rows, and resets it, also when it fails.
+  public func run() throws(SQLiteError) {
+    defer { reset() }
+    while try step() {}
+  }
+
+  /// Ends the current run, so that the statement holds no lock and can be bound again.
+  public func reset() {
+    sqlite3_reset(handle)
+  }
+
+  /// Whether a column of the current row is NULL.
+  public func isNull(_ column: Int32) -> Bool {
+    sqlite3_column_type(handle, column) == SQLITE_NULL
+  }
+
+  /// An integer column of the current row; 0 for NULL.
+  public func integer(_ column: Int32) -> Int64 {
+    sqlite3_column_int64(handle, column)
+  }
+
+  /// A text column of the current row, byte for byte.
+  ///
+  /// - Returns: nil when the bytes are not valid UTF-8, which SQLite stores without a complaint.
+  public func text(_ column: Int32) -> String? {
+    String(validating: bytes(column), as: UTF8.self)
+  }
+
+  /// A text column for a person's eyes: what is not UTF-8 is shown as U+FFFD.
+  public func repairedText(_ column: Int32) -> String {
+    String(decoding: bytes(column), as: UTF8.self)
+  }
+
+  // The buffer is SQLite's, and good until the next step, reset or conversion of this column.
+  private func bytes(_ column: Int32) -> UnsafeBufferPointer<UInt8> {
+    let start = sqlite3_column_text(handle, column)
+    return UnsafeBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column)))
+  }
+
+  private func index(of name: StaticString) -> Int32 {
+    let index = name.withUTF8Buffer { bytes in
+      bytes.withMemoryRebound(to: CChar.self) { text in
+        sqlite3_bind_parameter_index(handle, text.baseAddress)
+      }
+    }
+    precondition(index > 0, "no parameter \(name)")
+    return index
+  }
+
+  private func error(_ code: Int32) -> SQLiteError {
+    SQLiteError(code: code, database: sqlite3_db_handle(handle))
+  }
+}
