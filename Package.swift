@@ -21,11 +21,21 @@ let package = Package(
   name: "conversationd",
   targets: [
     .target(name: "JSON", dependencies: ["CJansson"], swiftSettings: house),
+    .target(
+      name: "Repository", dependencies: ["Conversations", "Migrations", "SQLite"],
+      swiftSettings: house),
     .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: house),
     .target(name: "Conversations", swiftSettings: house),
+    .target(
+      name: "Migrations", path: "migrations",
+      resources: [.embedInCode("0001_create_conversations.sql")], swiftSettings: house),
     .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: house),
+    .testTarget(
+      name: "RepositoryTests",
+      dependencies: ["Conversations", "Migrations", "Repository", "SQLite", "TestSupport"],
+      swiftSettings: house),
     .testTarget(
       name: "SQLiteTests", dependencies: ["SQLite", "TestSupport"], swiftSettings: house),
     .testTarget(

@@ -1,0 +1,134 @@
+internal import Glibc
+internal import Migrations
+public import SQLite
+
+/// The file on disk, held against other servers for as long as the value lives.
+///
+/// The lock is flock(2)'s on the database file itself: nothing is left behind by a crash, and
+/// SQLite's own locks are of another kind. The descriptor is opened before SQLite opens the file and
+/// closed after it, since closing any descriptor of a file drops the process's POSIX locks on it.
+struct DatabaseFile: ~Copyable, Sendable {
+  /// Says in the file's header that it is ours: "conv" in ASCII.
+  static let applicationID: Int32 = 0x636f_6e76
+  static let migrator = Migrator(applicationID: applicationID, migrations: Migrations.all)
+
+  /// The absolute path, so that SQLite never takes it for a URI or for `:memory:`.
+  let path: String
+  private let descriptor: Int32
+
+  enum Lock {
+    /// Nobody else but readers and the sqlite3 CLI: a server.
+    case exclusive
+    /// Others of this kind too: migrations, which SQLite orders among themselves.
+    case shared
+  }
+
+  /// Opens the file, and creates it with mode 0600 when there is none.
+  ///
+  /// - Throws: `.cannotOpen` with `ENOENT` when the folder is missing; `.inUse`.
+  init(path: String, lock: Lock) throws(DatabaseError) {
+    let path = try Self.absolute(path)
+    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw .cannotOpen(errorNumber: errno) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_size != 1 else {
+      // SQLite takes a file of one byte for an empty one, and would write over it.
+      close(descriptor)
+      throw .notADatabase
+    }
+    guard flock(descriptor, LOCK_NB | (lock == .exclusive ? LOCK_EX : LOCK_SH)) == 0 else {
+      let errorNumber = errno
+      close(descriptor)
+      throw errorNumber == EWOULDBLOCK ? .inUse : .cannotOpen(errorNumber: errorNumber)
+    }
+    self.path = path
+    self.descriptor = descriptor
+  }
+
+  deinit {
+    close(descriptor)
+  }
+
+  /// Refuses a file that is not ours before anything in it changes, then applies what is missing.
+  ///
+  /// - Returns: The names of the migrations that were applied.
+  func migrate(busyTimeoutMilliseconds: Int) throws(DatabaseError) -> [String] {
+    // Read-only, since a connection that may write would write back a log that a crash has left.
+    _ = try Self.state(path: path)
+    do {
+      let connection = try Connection(
+        path: path, mode: .readWrite, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
+      // The mode is kept in the file; it cannot change inside a migration's transaction.
+      let mode = try connection.prepare("PRAGMA journal_mode = WAL")
+      guard try mode.step(), mode.text(0) == "wal" else { throw DatabaseError.noWriteAheadLog }
+      mode.reset()
+      return try Self.migrator.migrate(connection)
+    } catch {
+      throw DatabaseError(error)
+    }
+  }
+
+  /// Opens a file that exists, beside whoever else has it open.
+  ///
+  /// - Throws: `.cannotOpen` with `ENOENT` when it does not exist.
+  static func openReadOnly(_ path: String) throws(DatabaseError) -> Connection {
+    let path = try absolute(path)
+    guard access(path, R_OK) == 0 else { throw .cannotOpen(errorNumber: errno) }
+    do {
+      return try Connection(path: path, mode: .readOnly, busyTimeoutMilliseconds: 5000)
+    } catch {
+      throw .sqlite(error)
+    }
+  }
+
+  /// Reads what a file that exists says about itself.
+  static func state(path: String) throws(DatabaseError) -> Migrator.State {
+    do {
+      return try migrator.state(of: openReadOnly(path))
+    } catch {
+      throw DatabaseError(error)
+    }
+  }
+
+  /// - Throws: `.cannotOpen` when the folder is missing or cannot be entered.
+  static func absolute(_ path: String) throws(DatabaseError) -> String {
+    let cut = path.lastIndex(of: "/")
+    let folder = cut.map { path[..<$0] + "/" } ?? "."
+    guard let resolved = realpath(String(folder), nil) else {
+      throw .cannotOpen(errorNumber: errno)
+    }
+    defer { free(resolved) }
+    let name = cut.map { path[path.index(after: $0)...] } ?? path[...]
+    return String(cString: resolved) + "/" + name
+  }
+}
+
+/// Why a database file cannot be used. Nothing in it was changed, except by migrations that were
+/// complete.
+public enum DatabaseError: Error, Equatable, Sendable {
+  /// The operating system does not open it (open(2)); `ENOENT`: its folder does not exist.
+  case cannotOpen(errorNumber: Int32)
+  /// Another server has it open.
+  case inUse
+  /// It has no room for a database's header and is not empty.
+  case notADatabase
+  /// The file system cannot share memory between processes, which the write-ahead log needs.
+  case noWriteAheadLog
+  /// Its schema is older than this program's, and was to be left as it is.
+  case notMigrated(newestKnown: Int)
+  /// It is not ours, is too new, or a migration failed.
+  case migration(MigrationError)
+  /// SQLite does not read it: also `.notADatabase`, `.corrupt`, `.busy` and others.
+  case sqlite(SQLiteError)
+
+  init(_ error: any Error) {
+    self =
+      switch error {
+      case let error as DatabaseError: error
+      case MigrationError.sqlite(let error): .sqlite(error)
+      case let error as MigrationError: .migration(error)
+      case let error as SQLiteError: .sqlite(error)
+      default: preconditionFailure("\(error) is none of ours")
+      }
+  }
+}

@@ -1,0 +1,51 @@
+public import Conversations
+public import SQLite
+
+/// Why the repository did not do what was asked. Unless a case says otherwise, nothing was stored.
+public enum RepositoryError: Error, Equatable, Sendable {
+  /// No such conversation in the project.
+  case conversationNotFound
+  /// The conversation is there, and a row of it cannot be shown (its text is not UTF-8, or breaks a
+  /// limit that somebody switched off). An update replaces such rows.
+  case unreadableConversation(ConversationID)
+  /// Nothing can be written at the moment; a repeat may succeed.
+  case unavailable(Unavailability)
+  /// The disk, or the database's largest size, is full.
+  case storageFull
+  /// The disk failed while the commit was on its way: what was asked may be stored or not, and only
+  /// recovery by the next process decides. No further write is taken.
+  case commitUnknown
+  /// SQLite reported something that is not foreseen here.
+  case storage(SQLiteError)
+
+  /// Why nothing can be written at the moment.
+  public enum Unavailability: Equatable, Sendable {
+    /// So many writes are waiting already.
+    case queueFull(writesMax: Int)
+    /// Another process holds the database's lock for longer than the busy timeout.
+    case locked
+    /// The disk reported an error before the commit began.
+    case diskFailed
+    /// The repository is closed, or stopped after `commitUnknown`.
+    case closed
+  }
+
+  init(_ error: SQLiteError) {
+    self =
+      switch error.kind {
+      case .busy: .unavailable(.locked)
+      case .full: .storageFull
+      case .io: .unavailable(.diskFailed)
+      default: .storage(error)
+      }
+  }
+}
+
+/// Runs SQLite calls in a function that throws the repository's errors.
+func storing<T>(_ body: () throws(SQLiteError) -> T) throws(RepositoryError) -> T {
+  do {
+    return try body()
+  } catch {
+    throw RepositoryError(error)
+  }
+}

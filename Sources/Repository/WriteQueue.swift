@@ -1,0 +1,171 @@
+internal import Dispatch
+internal import SQLite
+internal import Synchronization
+
+/// Writes in the order in which they come, many to a commit: everything that waits becomes one
+/// transaction, each request in a savepoint of its own, and nobody is answered before the commit has
+/// reached the disk.
+///
+/// `@unchecked Sendable` because `writer` is touched by blocks of the serial queue alone.
+final class WriteQueue: @unchecked Sendable {
+  private var writer: Writer?
+  private let writesMax: Int
+  private let whenStopped: @Sendable () -> Void
+  private let queue = DispatchQueue(label: "conversationd.writer")
+  private let state = Mutex(State())
+
+  private struct State {
+    var waiting: [Write] = []
+    /// How many are in the group that is on its way to the disk.
+    var runningCount = 0
+    /// Whether a block of the queue will come back for what waits.
+    var isDraining = false
+    var isClosed = false
+    /// Whether the last group reached the disk.
+    var lastGroupFailed = false
+  }
+
+  /// A request: runs inside the group, and is answered once the group's end is known.
+  private struct Write: Sendable {
+    /// Also tells the request's own error.
+    let run: @Sendable (Writer) -> (answer: Answer, error: RepositoryError?)
+    /// For a request that never ran.
+    let refuse: @Sendable (RepositoryError) -> Void
+  }
+  /// Answers with the group's error, or with the request's own result when there is none.
+  private typealias Answer = @Sendable (RepositoryError?) -> Void
+
+  /// - Parameters:
+  ///   - writesMax: How many may wait.
+  ///   - whenStopped: Called once when a commit ends unknown and no further write is taken.
+  init(writer: Writer, writesMax: Int, whenStopped: @escaping @Sendable () -> Void) {
+    self.writer = writer
+    self.writesMax = writesMax
+    self.whenStopped = whenStopped
+  }
+
+  /// Runs `body` in a savepoint of the next group, and returns when the group is on disk.
+  ///
+  /// - Throws: What `body` throws, and then nothing of it is stored; `.unavailable`, `.storageFull`,
+  ///   `.commitUnknown`.
+  func write<T: Sendable>(
+    _ body: @escaping @Sendable (Writer) throws(RepositoryError) -> T
+  ) async throws(RepositoryError) -> T {
+    let result = await withCheckedContinuation { continuation in
+      enqueue(
+        Write(
+          run: { writer in
+            let result = Result { () throws(RepositoryError) in try writer.inSavepoint(body) }
+            let answer: Answer = { error in
+              continuation.resume(returning: error.map { .failure($0) } ?? result)
+            }
+            guard case .failure(let error) = result else { return (answer, nil) }
+            return (answer, error)
+          },
+          refuse: { continuation.resume(returning: .failure($0)) }))
+    }
+    return try result.get()
+  }
+
+  /// How many writes are on their way to the disk, and how many wait for the group after that.
+  var counts: (running: Int, waiting: Int) {
+    state.withLock { ($0.runningCount, $0.waiting.count) }
+  }
+
+  /// Whether the last group failed, so that only a write can tell whether the next will do.
+  var lastGroupFailed: Bool { state.withLock { $0.lastGroupFailed } }
+
+  /// Takes no more writes, commits those that wait, and closes the connection.
+  func close() async {
+    state.withLock { $0.isClosed = true }
+    await withCheckedContinuation { continuation in
+      queue.async {
+        self.writer = nil
+        continuation.resume()
+      }
+    }
+  }
+
+  private func enqueue(_ write: Write) {
+    let refusal: RepositoryError? = state.withLock { state in
+      if state.isClosed { return .unavailable(.closed) }
+      if state.waiting.count >= writesMax { return .unavailable(.queueFull(writesMax: writesMax)) }
+      state.waiting.append(write)
+      if !state.isDraining {
+        state.isDraining = true
+        queue.async { self.drain() }
+      }
+      return nil
+    }
+    if let refusal { write.refuse(refusal) }
+  }
+
+  /// Runs group after group until nothing waits. What comes while one group is on its way to the
+  /// disk is the next group.
+  private func drain() {
+    guard let writer else { preconditionFailure("the writer closes after the last write") }
+    while let group = nextGroup() {
+      run(group, on: writer)
+    }
+  }
+
+  private func nextGroup() -> [Write]? {
+    state.withLock { state in
+      state.runningCount = state.waiting.count
+      guard !state.waiting.isEmpty else {
+        state.isDraining = false
+        return nil
+      }
+      defer { state.waiting = [] }
+      return state.waiting
+    }
+  }
+
+  private func run(_ group: [Write], on writer: Writer) {
+    var answers: [Answer] = []
+    var groupError: RepositoryError?
+    do throws(RepositoryError) {
+      try storing(writer.beginGroup)
+      for write in group {
+        let (answer, error) = write.run(writer)
+        answers.append(answer)
+        // SQLite took everybody's work back together with the one request that failed.
+        if let error, writer.hasLostGroup { throw error }
+      }
+      try commit(writer)
+    } catch {
+      writer.rollBackGroup()
+      groupError = error
+    }
+    state.withLock { $0.lastGroupFailed = groupError != nil }
+    for answer in answers { answer(groupError) }
+    if let groupError {
+      for write in group.dropFirst(answers.count) { write.refuse(groupError) }
+      if groupError == .commitUnknown { stop(writer) }
+    }
+  }
+
+  /// A lock that is not to be had, a full disk and a broken constraint leave nothing behind (the
+  /// log's commit record is not whole). After any other error it may have reached the disk or not.
+  private func commit(_ writer: Writer) throws(RepositoryError) {
+    do {
+      try writer.commitGroup()
+    } catch {
+      switch error.kind {
+      case .busy, .full, .constraint: throw RepositoryError(error)
+      default: throw .commitUnknown
+      }
+    }
+  }
+
+  private func stop(_ writer: Writer) {
+    writer.leaveToRecovery()
+    let waiting = state.withLock { state in
+      state.isClosed = true
+      defer { state.waiting = [] }
+      return state.waiting
+    }
+    for write in waiting { write.refuse(.unavailable(.closed)) }
+    whenStopped()
+  }
+}

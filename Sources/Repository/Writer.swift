@@ -1,0 +1,200 @@
+internal import Conversations
+internal import SQLite
+
+/// The one connection that writes, with its statements: what a request does to the rows, inside the
+/// transaction that `WriteQueue` opens and commits.
+final class Writer {
+  private let connection: Connection
+  private let now: () -> Int64
+  private var random = SystemRandomNumberGenerator()
+
+  private let begin: Statement
+  private let commit: Statement
+  private let savepoint: Statement
+  private let rollbackToSavepoint: Statement
+  private let releaseSavepoint: Statement
+  private let selectNewestID: Statement
+  private let insertConversation: Statement
+  private let selectConversation: Statement
+  private let deleteConversation: Statement
+  private let selectPairs: Statement
+  private let deletePairs: Statement
+  private let deletePair: Statement
+  private let upsertPair: Statement
+
+  /// - Parameter now: The clock, in Unix seconds.
+  init(path: String, settings: Repository.Settings, now: @escaping () -> Int64) throws(SQLiteError)
+  {
+    self.now = now
+    connection = try Connection(
+      path: path, mode: .readWrite, busyTimeoutMilliseconds: settings.busyTimeoutMilliseconds)
+    try connection.execute(
+      """
+      PRAGMA synchronous = \(settings.synchronous.rawValue);
+      PRAGMA foreign_keys = ON;
+      PRAGMA cache_size = -\(Repository.writerCacheKiB);
+      PRAGMA wal_autocheckpoint = \(Repository.checkpointPages);
+      """)
+    begin = try connection.prepare("BEGIN IMMEDIATE")
+    commit = try connection.prepare("COMMIT")
+    savepoint = try connection.prepare("SAVEPOINT request")
+    rollbackToSavepoint = try connection.prepare("ROLLBACK TO request")
+    releaseSavepoint = try connection.prepare("RELEASE request")
+    selectNewestID = try connection.prepare("SELECT id FROM conversations ORDER BY id DESC LIMIT 1")
+    insertConversation = try connection.prepare(
+      """
+      INSERT INTO conversations (project, id, created_at) VALUES (:project, :id, :created_at)
+      """)
+    selectConversation = try connection.prepare(
+      "SELECT number FROM conversations WHERE id = :id AND project = :project")
+    deleteConversation = try connection.prepare(
+      "DELETE FROM conversations WHERE id = :id AND project = :project")
+    selectPairs = try connection.prepare(
+      "SELECT key, value FROM metadata WHERE conversation = :conversation ORDER BY key")
+    deletePairs = try connection.prepare("DELETE FROM metadata WHERE conversation = :conversation")
+    deletePair = try connection.prepare(
+      "DELETE FROM metadata WHERE conversation = :conversation AND key = :key")
+    upsertPair = try connection.prepare(
+      """
+      INSERT INTO metadata (project, conversation, key, value)
+      VALUES (:project, :conversation, :key, :value)
+      ON CONFLICT (conversation, key) DO UPDATE SET value = excluded.value
+      """)
+  }
+
+  // MARK: Requests
+
+  /// Stores a new conversation, whose id sorts after every other.
+  func createConversation(
+    metadata: Metadata, in project: ProjectID
+  ) throws(SQLiteError) -> Conversation {
+    let id = ConversationID(at: now(), after: try newestID(), using: &random)
+    insertConversation.bind(":project", project.number)
+    try insertConversation.bind(":id", id.description)
+    insertConversation.bind(":created_at", id.createdAt)
+    try insertConversation.run()
+    let number = connection.lastInsertedNumber
+    for pair in metadata.pairs { try store(pair, number, project) }
+    return Conversation(id: id, metadata: metadata)
+  }
+
+  /// Makes the set exactly `metadata`. Rows that stay the same are not written again.
+  ///
+  /// - Returns: nil when there is no such conversation.
+  func replaceMetadata(
+    of id: ConversationID, in project: ProjectID, with metadata: Metadata
+  ) throws(SQLiteError) -> Conversation? {
+    guard let number = try number(of: id, in: project) else { return nil }
+    if let stored = try storedMetadata(number) {
+      // What goes goes first: the set never has a 17th pair on the way.
+      for pair in stored.pairs where metadata.value(for: pair.key) == nil {
+        deletePair.bind(":conversation", number)
+        try deletePair.bind(":key", pair.key)
+        try deletePair.run()
+      }
+      for pair in metadata.pairs
+      where stored.value(for: pair.key)?.hasSameBytes(as: pair.value) != true {
+        try store(pair, number, project)
+      }
+    } else {
+      // A row that cannot be shown is not worth comparing.
+      deletePairs.bind(":conversation", number)
+      try deletePairs.run()
+      for pair in metadata.pairs { try store(pair, number, project) }
+    }
+    return Conversation(id: id, metadata: metadata)
+  }
+
+  /// Deletes a conversation and, by the schema, its pairs.
+  ///
+  /// - Returns: False when there is no such conversation.
+  func deleteConversation(
+    _ id: ConversationID, in project: ProjectID
+  ) throws(SQLiteError) -> Bool {
+    try deleteConversation.bind(":id", id.description)
+    deleteConversation.bind(":project", project.number)
+    try deleteConversation.run()
+    return connection.changeCount > 0
+  }
+
+  /// Writes a page with its own content, so that the commit has to reach the disk.
+  func touch() throws(SQLiteError) {
+    let version = try connection.integer("PRAGMA user_version")
+    try connection.execute("PRAGMA user_version = \(version)")
+  }
+
+  private func number(
+    of id: ConversationID, in project: ProjectID
+  ) throws(SQLiteError) -> Int64? {
+    defer { selectConversation.reset() }
+    try selectConversation.bind(":id", id.description)
+    selectConversation.bind(":project", project.number)
+    return try selectConversation.step() ? selectConversation.integer(0) : nil
+  }
+
+  /// The newest id in the file, read inside the transaction: others may insert too.
+  private func newestID() throws(SQLiteError) -> ConversationID? {
+    defer { selectNewestID.reset() }
+    guard try selectNewestID.step() else { return nil }
+    return selectNewestID.text(0).flatMap { ConversationID($0) }
+  }
+
+  private func storedMetadata(_ number: Int64) throws(SQLiteError) -> Metadata? {
+    defer { selectPairs.reset() }
+    selectPairs.bind(":conversation", number)
+    return try Metadata(rows: selectPairs)
+  }
+
+  private func store(
+    _ pair: Metadata.Pair, _ number: Int64, _ project: ProjectID
+  ) throws(SQLiteError) {
+    upsertPair.bind(":project", project.number)
+    upsertPair.bind(":conversation", number)
+    try upsertPair.bind(":key", pair.key)
+    try upsertPair.bind(":value", pair.value)
+    try upsertPair.run()
+  }
+
+  // MARK: Transactions
+
+  /// Takes the write lock; waits for it no longer than the busy timeout.
+  func beginGroup() throws(SQLiteError) {
+    try begin.run()
+  }
+
+  /// Returns when the group is on disk.
+  func commitGroup() throws(SQLiteError) {
+    try commit.run()
+  }
+
+  /// Leaves nothing of the group, if SQLite has not done so itself.
+  func rollBackGroup() {
+    if !connection.isInAutocommit { try? connection.execute("ROLLBACK") }
+  }
+
+  /// Whether SQLite has rolled the whole group back, as it does when the disk is full or fails.
+  var hasLostGroup: Bool { connection.isInAutocommit }
+
+  /// Runs one request so that it leaves nothing behind when it fails, and spoils nobody else's.
+  func inSavepoint<T>(
+    _ body: (Writer) throws(RepositoryError) -> T
+  ) throws(RepositoryError) -> T {
+    try storing { () throws(SQLiteError) in try savepoint.run() }
+    do {
+      let result = try body(self)
+      try storing { () throws(SQLiteError) in try releaseSavepoint.run() }
+      return result
+    } catch {
+      if !connection.isInAutocommit {
+        try? rollbackToSavepoint.run()
+        try? releaseSavepoint.run()
+      }
+      throw error
+    }
+  }
+
+  /// After a commit whose end is not known: recovery by the next process decides, from the log.
+  func leaveToRecovery() {
+    connection.keepWriteAheadLogOnClose()
+  }
+}

@@ -1,0 +1,83 @@
+import Foundation
+import Migrations
+import Repository
+import SQLite
+import TestSupport
+import Testing
+
+@Suite struct MigrationsTests {
+  @Test func `every file is in the list, in order and without gaps`() throws {
+    let folder = URL(filePath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent().appending(path: "migrations")
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+      .filter { $0.hasSuffix(".sql") }.sorted()
+    #expect(Migrations.all.map { "\($0.name).sql" } == files)
+    for (index, migration) in Migrations.all.enumerated() {
+      let number = String(10000 + index + 1).dropFirst()
+      #expect(migration.name.hasPrefix("\(number)_"))
+      #expect(
+        try migration.sql
+          == String(contentsOf: folder.appending(path: "\(migration.name).sql"), encoding: .utf8))
+    }
+  }
+
+  @Test func `opening and migrating apply what is missing, once`() async throws {
+    let folder = TemporaryFolder()
+    let path = folder.file("conversations.db")
+    #expect(try Repository.migrate(path: path) == Migrations.all.map(\.name))
+    #expect(try Repository.migrate(path: path) == [])
+    let repository = try Repository(path: path)
+    #expect(repository.appliedMigrations.isEmpty)
+    // Beside a server there is nothing to do, and that is no error.
+    #expect(try Repository.migrate(path: path) == [])
+    await repository.close()
+
+    let connection = try Connection(path: path, mode: .readOnly, busyTimeoutMilliseconds: 1000)
+    #expect(try connection.integer("PRAGMA user_version") == Migrations.all.count)
+    #expect(try connection.integer("PRAGMA application_id") == 0x636f_6e76)
+  }
+
+  @Test func `a file that is not ours is refused and stays as it is`() throws {
+    let folder = TemporaryFolder()
+    let foreign = folder.file("foreign.db")
+    #expect(FileManager.default.createFile(atPath: foreign, contents: nil))
+    try Connection(path: foreign, mode: .readWrite, busyTimeoutMilliseconds: 1000)
+      .execute("CREATE TABLE t (a); PRAGMA application_id = 7")
+    let text = folder.file("text.db")
+    try String(repeating: "not a database ", count: 100)
+      .write(toFile: text, atomically: true, encoding: .utf8)
+
+    for (path, expected) in [
+      (foreign, DatabaseError.migration(.foreign(applicationID: 7))),
+      (text, nil),
+    ] {
+      let before = try Data(contentsOf: URL(filePath: path))
+      for open in [{ _ = try Repository(path: path) }, { _ = try Repository.migrate(path: path) }] {
+        do {
+          try open()
+          Issue.record("was not refused")
+        } catch {
+          if let expected {
+            #expect(error as? DatabaseError == expected)
+          } else if case .sqlite(let cause) = error as? DatabaseError {
+            #expect(cause.kind == .notADatabase)
+          } else {
+            Issue.record("\(error)")
+          }
+        }
+      }
+      #expect(try Data(contentsOf: URL(filePath: path)) == before)
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).count == 2)
+  }
+
+  /// SQLite takes a file of one byte for an empty one.
+  @Test func `a file of one byte is not a database, and keeps its byte`() throws {
+    let folder = TemporaryFolder()
+    let path = folder.file("newline")
+    try "\n".write(toFile: path, atomically: true, encoding: .utf8)
+    #expect(throws: DatabaseError.notADatabase) { try Repository(path: path) }
+    #expect(throws: DatabaseError.notADatabase) { try Repository.migrate(path: path) }
+    #expect(try String(contentsOfFile: path, encoding: .utf8) == "\n")
+  }
+}

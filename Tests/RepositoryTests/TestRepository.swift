@@ -1,0 +1,71 @@
+import Conversations
+import Foundation
+import Repository
+import SQLite
+import TestSupport
+
+/// A repository on a fresh file, and a second connection to that file, as the sqlite3 CLI has one:
+/// foreign keys off, none of the service's rules.
+final class TestRepository: Sendable {
+  let folder = TemporaryFolder()
+  let repository: Repository
+
+  init(
+    settings: Repository.Settings = Repository.Settings(),
+    now: @escaping @Sendable () -> Int64 = Repository.unixSeconds
+  ) throws {
+    repository = try Repository(
+      path: folder.file("conversations.db"), settings: settings, now: now)
+  }
+
+  var path: String { folder.file("conversations.db") }
+
+  /// Closes the file and opens it again.
+  func reopened(now: @escaping @Sendable () -> Int64) async throws -> Repository {
+    await repository.close()
+    return try Repository(path: path, now: now)
+  }
+
+  func outsider() throws -> Connection {
+    try Connection(path: path, mode: .readWrite, busyTimeoutMilliseconds: 5000)
+  }
+
+  /// Runs SQL as an outsider.
+  func execute(_ sql: String) throws {
+    try outsider().execute(sql)
+  }
+
+  func count(_ table: String) throws -> Int {
+    Int(try outsider().integer("SELECT count(*) FROM \(table)"))
+  }
+
+  @discardableResult
+  func create(_ pairs: KeyValuePairs<String, String> = [:]) async throws -> Conversation {
+    try await repository.createConversation(metadata: metadata(pairs), in: .default)
+  }
+
+  @discardableResult
+  func replace(
+    _ id: ConversationID, _ pairs: KeyValuePairs<String, String>
+  ) async throws -> Conversation {
+    try await repository.replaceMetadata(of: id, in: .default, with: metadata(pairs))
+  }
+
+  func read(_ id: ConversationID) throws -> Metadata {
+    try repository.conversation(id, in: .default).metadata
+  }
+}
+
+func metadata(_ pairs: KeyValuePairs<String, String>) throws -> Metadata {
+  try Metadata(pairs.map { try Metadata.Pair(key: $0.key, value: $0.value) })
+}
+
+/// The error that a call throws, or nil.
+func repositoryError(_ body: () async throws -> Void) async -> RepositoryError? {
+  do {
+    try await body()
+    return nil
+  } catch {
+    return error as? RepositoryError
+  }
+}

@@ -1,0 +1,13 @@
+/// The migrations of the database, in order, embedded in the binary.
+///
+/// A migration is one `NNNN_verb_noun.sql` beside this file, listed here and in `Package.swift`.
+/// The numbers have no gaps, and a released file is never edited: the next one changes the schema.
+public enum Migrations {
+  /// Each migration's name and its SQL; the n-th one takes the database to `user_version` n.
+  public static let all: [(name: String, sql: String)] = [
+    (
+      "0001_create_conversations",
+      String(decoding: PackageResources._001_create_conversations_sql, as: UTF8.self)
+    )
+  ]
+}
