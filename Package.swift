@@ -19,7 +19,14 @@ let house: [SwiftSetting] =
 // What each library costs in build time and binary size: ARCHITECTURE.md, "Libraries".
 let package = Package(
   name: "conversationd",
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0")
+  ],
   targets: [
+    .target(
+      name: "HTTP",
+      dependencies: ["CMicroHTTPD", .product(name: "HTTPTypes", package: "swift-http-types")],
+      swiftSettings: house),
     .target(name: "JSON", dependencies: ["CJansson"], swiftSettings: house),
     .target(
       name: "Repository", dependencies: ["Conversations", "Migrations", "SQLite"],
@@ -30,7 +37,14 @@ let package = Package(
       name: "Migrations", path: "migrations",
       resources: [.embedInCode("0001_create_conversations.sql")], swiftSettings: house),
     .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
+    .systemLibrary(
+      name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .testTarget(
+      name: "HTTPTests",
+      dependencies: [
+        "HTTP", "TestSupport", .product(name: "HTTPTypes", package: "swift-http-types"),
+      ], swiftSettings: house),
     .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: house),
     .testTarget(
       name: "RepositoryTests",

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <microhttpd.h>
+
+// MHD_start_daemon and MHD_get_connection_info are variadic, and Swift cannot call variadic C functions.
+
+/// What the server sets; every callback gets `context` as its first argument.
+struct conversationd_daemon {
+  void *context;
+  unsigned int eventLoops;
+  unsigned int connectionsMax;
+  unsigned int idleTimeoutSeconds;
+  size_t connectionMemoryBytes;
+  void *(*started)(void *context, const char *target, struct MHD_Connection *connection);
+  MHD_AccessHandlerCallback received;
+  MHD_RequestCompletedCallback completed;
+  size_t (*unescape)(void *context, struct MHD_Connection *connection, char *text);
+};
+
+/// Starts the event loops, which wait for MHD_add_connection; NULL when that fails.
+static inline struct MHD_Daemon *conversationd_start_daemon(
+    const struct conversationd_daemon *daemon) {
+  return MHD_start_daemon(
+      MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0,
+      NULL, NULL,
+      daemon->received, daemon->context,
+      MHD_OPTION_THREAD_POOL_SIZE, daemon->eventLoops,
+      MHD_OPTION_CONNECTION_LIMIT, daemon->connectionsMax,
+      MHD_OPTION_CONNECTION_TIMEOUT, daemon->idleTimeoutSeconds,
+      MHD_OPTION_CONNECTION_MEMORY_LIMIT, daemon->connectionMemoryBytes,
+      MHD_OPTION_URI_LOG_CALLBACK, daemon->started, daemon->context,
+      MHD_OPTION_NOTIFY_COMPLETED, daemon->completed, daemon->context,
+      MHD_OPTION_UNESCAPE_CALLBACK, daemon->unescape, daemon->context,
+      MHD_OPTION_STRICT_FOR_CLIENT, 1,
+      MHD_OPTION_END);
+}
+
+/// The socket of a connection, which stays libmicrohttpd's; -1 when it has none.
+static inline int conversationd_connection_socket(struct MHD_Connection *connection) {
+  const union MHD_ConnectionInfo *info =
+      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+  return info ? info->connect_fd : -1;
+}

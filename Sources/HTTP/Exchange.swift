@@ -1,0 +1,199 @@
+internal import CMicroHTTPD
+internal import Glibc
+internal import HTTPTypes
+internal import Synchronization
+
+/// One request and its answer: receives the request in pieces, runs the handler once, and hands the
+/// answer to libmicrohttpd.
+///
+/// `@unchecked Sendable` because only two threads touch it, one after the other: the event loop of
+/// its connection has all of it, except that whoever ends the handler writes `response` before it
+/// sets `handover` to `.finished`, and the event loop reads `response` after it has seen that.
+final class Exchange: @unchecked Sendable {
+  /// How much content past the limit is read and dropped, so that a client that is still sending
+  /// can be told; more than that closes the connection.
+  static let drainedBytesMax = 8 << 20
+
+  private let context: ServerContext
+  private let connection: OpaquePointer
+  private let target: RequestTarget
+
+  private var phase = Phase.headers
+  private var method = HTTPRequest.Method.get
+  private var headers = HTTPFields()
+  private var body: [UInt8] = []
+  private var droppedBytes = 0
+  private var response: Response?
+  private let handover = Atomic<Handover>(.running)
+
+  private enum Phase {
+    case headers, content, handler
+  }
+
+  /// Who has the request while the handler works (the handler's end and the event loop race).
+  private enum Handover: Int, AtomicRepresentable {
+    /// The handler has not returned, and the event loop has not suspended the connection.
+    case running
+    /// The handler has returned.
+    case finished
+    /// The connection is suspended, and the handler's end resumes it.
+    case suspended
+  }
+
+  /// - Parameter target: The target as sent, which libmicrohttpd ends with a NUL.
+  init(context: ServerContext, connection: OpaquePointer, target: UnsafePointer<CChar>) {
+    self.context = context
+    self.connection = connection
+    self.target = RequestTarget(Self.text(target))
+    context.requests.add(1, ordering: .relaxed)
+  }
+
+  /// Takes the next piece. libmicrohttpd calls this once with the header fields alone, once for each
+  /// piece of content, once at the end (no content), and once more after a suspension.
+  ///
+  /// - Returns: False to close the connection without an answer.
+  func receive(method: UnsafePointer<CChar>, content: UnsafeRawBufferPointer) -> Bool {
+    switch phase {
+    case .headers:
+      guard let method = HTTPRequest.Method(rawValue: String(cString: method)) else {
+        return false
+      }
+      self.method = method
+      phase = .content
+      guard let refused = readHeaders() else { return true }
+      // Answered at the header: libmicrohttpd reads no content, and closes afterwards.
+      LingeringClose.start(connection)
+      return run(refused)
+    case .content where !content.isEmpty:
+      return append(content)
+    case .content:
+      return run(droppedBytes > 0 ? .tooLarge(bytesMax: context.bodyBytesMax) : .bytes(body))
+    case .handler:
+      return handover.load(ordering: .acquiring) == .finished ? queueResponse() : true
+    }
+  }
+
+  /// The connection is done with this request, answered or not.
+  func complete() {
+    context.requests.subtract(1, ordering: .releasing)
+  }
+
+  // MARK: Receiving
+
+  /// - Returns: Why the content is not to be read, if it is not.
+  private func readHeaders() -> Request.Body? {
+    var received = ReceivedHeaders()
+    _ = withUnsafeMutablePointer(to: &received) { pointer in
+      MHD_get_connection_values_n(
+        connection, .HEADER_KIND,
+        { received, _, name, nameCount, value, valueCount in
+          let received = received!.assumingMemoryBound(to: ReceivedHeaders.self)
+          received.pointee.append(
+            name: UnsafeRawBufferPointer(start: name, count: nameCount),
+            value: UnsafeRawBufferPointer(start: value, count: valueCount))
+          return .YES
+        }, pointer)
+    }
+    headers = received.fields
+    if received.isAmbiguous { return .ambiguous }
+    // libmicrohttpd has seen that it is a number of 64 bits.
+    let length = headers[.contentLength].flatMap { UInt64($0) }
+    if let length, length > UInt64(context.bodyBytesMax) {
+      return .tooLarge(bytesMax: context.bodyBytesMax)
+    }
+    return nil
+  }
+
+  private func append(_ content: UnsafeRawBufferPointer) -> Bool {
+    if droppedBytes == 0, body.count + content.count <= context.bodyBytesMax {
+      body.append(contentsOf: content)
+      return true
+    }
+    droppedBytes += body.count + content.count
+    body = []
+    return droppedBytes <= context.bodyBytesMax + Self.drainedBytesMax
+  }
+
+  // MARK: Answering
+
+  /// Starts the handler on this thread. When it suspends, so does the connection, and whichever of
+  /// the two comes second sees what the other did.
+  private func run(_ body: Request.Body) -> Bool {
+    phase = .handler
+    // Counted before it is checked, as `Server.stop` checks after it cut off: one of the two sees
+    // the other.
+    context.handlersRunning.add(1, ordering: .sequentiallyConsistent)
+    guard !context.isCutOff.load(ordering: .sequentiallyConsistent) else {
+      context.handlersRunning.subtract(1, ordering: .relaxed)
+      return false
+    }
+    let request = Request(method: method, target: target, headers: headers, body: body)
+    Task.immediate { await self.answer(request) }
+    if handover.load(ordering: .acquiring) == .finished { return queueResponse() }
+
+    MHD_suspend_connection(connection)
+    let (wasRunning, _) = handover.compareExchange(
+      expected: .running, desired: .suspended, ordering: .acquiringAndReleasing)
+    if !wasRunning { MHD_resume_connection(connection) }
+    return true
+  }
+
+  private func answer(_ request: Request) async {
+    response = await context.handler(request)
+    if handover.exchange(.finished, ordering: .acquiringAndReleasing) == .suspended {
+      MHD_resume_connection(connection)
+    }
+    context.handlersRunning.subtract(1, ordering: .releasing)
+  }
+
+  private func queueResponse() -> Bool {
+    guard let response else { preconditionFailure("finished without a response") }
+    let answer = response.body.withUnsafeBytes { body in
+      // libmicrohttpd takes a copy, and leaves the original as it is.
+      MHD_create_response_from_buffer(
+        body.count, UnsafeMutableRawPointer(mutating: body.baseAddress), .RESPMEM_MUST_COPY)
+    }
+    guard let answer else { return false }
+    defer { MHD_destroy_response(answer) }
+    for field in response.headers {
+      MHD_add_response_header(answer, field.name.rawName, field.value)
+    }
+    if context.isStopping.load(ordering: .relaxed) {
+      MHD_add_response_header(answer, "Connection", "close")
+    }
+    return MHD_queue_response(connection, UInt32(response.status.code), answer) == .YES
+  }
+
+  /// A target may hold any byte but NUL; those that are not UTF-8 are shown percent-encoded, and
+  /// decoding the part they are in fails as it should.
+  private static func text(_ target: UnsafePointer<CChar>) -> String {
+    if let text = String(validatingCString: target) { return text }
+    let bytes = UnsafeRawBufferPointer(start: target, count: strlen(target))
+    return bytes.map { byte in
+      byte < 0x80 ? String(UnicodeScalar(byte)) : "%" + String(byte, radix: 16)
+    }.joined()
+  }
+}
+
+/// The header fields of one request, collected from libmicrohttpd.
+private struct ReceivedHeaders {
+  var fields = HTTPFields()
+  private var hasUnreadableName = false
+
+  mutating func append(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+    guard let name = HTTPField.Name(String(decoding: name, as: UTF8.self)) else {
+      hasUnreadableName = true
+      return
+    }
+    fields.append(HTTPField(name: name, value: value))
+  }
+
+  /// libmicrohttpd would take the first of two lengths, and any transfer coding for none; a name
+  /// with a space before its colon may be one of the two fields in a proxy's eyes.
+  var isAmbiguous: Bool {
+    let lengths = fields[values: .contentLength]
+    let codings = fields[values: .transferEncoding]
+    return hasUnreadableName || lengths.count > 1 || codings.count > 1
+      || (!codings.isEmpty && (!lengths.isEmpty || codings[0].lowercased() != "chunked"))
+  }
+}

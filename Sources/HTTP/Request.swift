@@ -1,0 +1,39 @@
+public import HTTPTypes
+
+/// One request, received as far as the server was willing to.
+public struct Request: Sendable {
+  /// The method, as sent: methods are case-sensitive.
+  public let method: HTTPRequest.Method
+  /// What is requested, still percent-encoded.
+  public let target: RequestTarget
+  /// The header fields, in the order sent.
+  public let headers: HTTPFields
+  /// The content.
+  public let body: Body
+
+  /// The content of a request, or why the server did not take it.
+  public enum Body: Sendable {
+    /// All of it; empty when there is none.
+    case bytes([UInt8])
+    /// Larger than the server's limit.
+    case tooLarge(bytesMax: Int)
+    /// Where the request ends is ambiguous (RFC 9112, section 6.3), which is how one request
+    /// becomes two between a proxy and a server. The connection is closed after the answer.
+    case ambiguous
+  }
+
+  /// - Parameters:
+  ///   - method: The method.
+  ///   - target: What is requested.
+  ///   - headers: The header fields.
+  ///   - body: The content.
+  public init(
+    method: HTTPRequest.Method, target: RequestTarget, headers: HTTPFields = [:],
+    body: Body = .bytes([])
+  ) {
+    self.method = method
+    self.target = target
+    self.headers = headers
+    self.body = body
+  }
+}

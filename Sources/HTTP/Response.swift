@@ -1,0 +1,22 @@
+public import HTTPTypes
+
+/// The answer to one request. The server adds what belongs to the connection: `Content-Length`,
+/// `Date`, `Connection`; and leaves the body away for HEAD.
+public struct Response: Sendable {
+  /// The status.
+  public var status: HTTPResponse.Status
+  /// The header fields.
+  public var headers: HTTPFields
+  /// The content.
+  public var body: [UInt8]
+
+  /// - Parameters:
+  ///   - status: The status.
+  ///   - headers: The header fields.
+  ///   - body: The content.
+  public init(status: HTTPResponse.Status, headers: HTTPFields = [:], body: [UInt8] = []) {
+    self.status = status
+    self.headers = headers
+    self.body = body
+  }
+}
