@@ -20,9 +20,17 @@ let house: [SwiftSetting] =
 let package = Package(
   name: "conversationd",
   dependencies: [
-    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0")
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
   ],
   targets: [
+    .target(
+      name: "API",
+      dependencies: [
+        "Conversations", "HTTP", "JSON", "Repository",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Logging", package: "swift-log"),
+      ], swiftSettings: house),
     .target(
       name: "HTTP",
       dependencies: ["CMicroHTTPD", .product(name: "HTTPTypes", package: "swift-http-types")],
@@ -40,6 +48,13 @@ let package = Package(
     .systemLibrary(
       name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .testTarget(
+      name: "APITests",
+      dependencies: [
+        "API", "Conversations", "HTTP", "Repository", "SQLite", "TestSupport",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Logging", package: "swift-log"),
+      ], swiftSettings: house),
     .testTarget(
       name: "HTTPTests",
       dependencies: [

@@ -1,0 +1,57 @@
+internal import Conversations
+internal import HTTP
+internal import HTTPTypes
+internal import JSON
+internal import Repository
+
+/// Why a request is not answered with what it asks for: the facts. `ErrorAnswer` has the words.
+enum APIError: Error, Sendable {
+  /// A `Host` that is not loopback, while only loopback is served.
+  case hostNotLoopback(String)
+  /// An `Origin` other than the server itself.
+  case originNotOwn(String)
+  /// No such path.
+  case unknownRoute(method: HTTPRequest.Method, path: String)
+  /// The path has other methods.
+  case methodNotAllowed(
+    method: HTTPRequest.Method, path: String, allowed: [HTTPRequest.Method])
+  /// The target cannot be decoded.
+  case malformedTarget(PercentDecodingError)
+  /// The body is over the server's limit.
+  case bodyTooLarge(bytesMax: Int)
+  /// Where the body ends is ambiguous.
+  case ambiguousBody
+  /// A body of another media type.
+  case unsupportedContentType(String)
+  /// The body cannot be read as JSON.
+  case json(JSONError)
+  /// The body is JSON, but not an object.
+  case bodyNotObject(JSON)
+  /// A required member is missing.
+  case missingParameter(String)
+  /// A member or query parameter that the route does not have.
+  case unknownParameter(String)
+  /// Items in a new conversation.
+  case itemsUnsupported
+  /// `metadata` is neither an object nor null.
+  case metadataNotObject(JSON)
+  /// A value in `metadata` is not a string.
+  case metadataValueNotString(key: String, JSON)
+  /// A rule of the set is broken.
+  case metadata(MetadataError)
+  /// No such conversation; what the path says.
+  case conversationNotFound(id: String)
+  /// The repository did not do it.
+  case repository(RepositoryError)
+  /// `/readyz`: the repository cannot be read or written.
+  case notReady(RepositoryError)
+
+  /// - Parameter id: The conversation that the request named, if it named one.
+  init(_ error: RepositoryError, id: String?) {
+    if error == .conversationNotFound, let id {
+      self = .conversationNotFound(id: id)
+    } else {
+      self = .repository(error)
+    }
+  }
+}

@@ -1,0 +1,251 @@
+internal import Conversations
+internal import HTTP
+internal import HTTPTypes
+internal import JSON
+internal import Repository
+
+/// An error as a client sees it (contract, section 4). The one place where an error gets its status,
+/// its code and its words.
+struct ErrorAnswer {
+  let status: HTTPResponse.Status
+  let message: String
+  var param: String?
+  var code: String?
+  var headers: HTTPFields = [:]
+
+  /// How long a client should wait, in seconds, before it repeats what was refused for now.
+  private static let retryAfterSeconds = "1"
+
+  /// The whole answer.
+  var response: Response {
+    let type = status.kind == .serverError ? "server_error" : "invalid_request_error"
+    var response = Response(
+      status: status,
+      json: .error(message: message, type: type, param: param, code: code))
+    for field in headers { response.headers.append(field) }
+    return response
+  }
+
+  init(_ error: APIError) {
+    switch error {
+    case .hostNotLoopback(let host):
+      self.init(
+        .forbidden,
+        "Host '\(host)' is not allowed. Without API keys this server answers only requests to a "
+          + "loopback name or address, such as 'localhost'.",
+        code: "host_not_allowed")
+    case .originNotOwn(let origin):
+      self.init(
+        .forbidden,
+        "Origin '\(origin)' is not allowed. Without API keys this server answers no requests from "
+          + "web pages of other origins.",
+        code: "origin_not_allowed")
+    case .unknownRoute(let method, let path):
+      self.init(.notFound, "Invalid URL (\(method.rawValue) \(path))")
+    case .methodNotAllowed(let method, let path, let allowed):
+      self.init(
+        .methodNotAllowed,
+        "Not allowed to \(method.rawValue) on \(path). "
+          + "(HINT: Perhaps you meant to use a different HTTP method?)",
+        code: "method_not_supported",
+        headers: [.allow: allowed.map(\.rawValue).joined(separator: ", ")])
+    case .malformedTarget(let error):
+      self.init(
+        .badRequest,
+        "Invalid URL: '\(error.sequence)' is not the percent-encoding of UTF-8 text.",
+        param: error.parameter, code: "invalid_value")
+    case .bodyTooLarge(let bytesMax):
+      self.init(
+        .contentTooLarge, "Request body too large. The limit is \(bytesMax) bytes.",
+        code: "request_too_large")
+    case .ambiguousBody:
+      self.init(
+        .badRequest,
+        "Invalid header fields: the end of the request body is ambiguous. Send either one "
+          + "'Content-Length' or 'Transfer-Encoding: chunked'.",
+        code: "invalid_header")
+    case .unsupportedContentType(let type):
+      self.init(
+        .badRequest,
+        "Unsupported content type: '\(type)'. "
+          + "This API method only accepts 'application/json' requests.",
+        code: "unsupported_content_type")
+    case .json(let error):
+      self.init(.badRequest, Self.message(error), code: "invalid_json")
+    case .bodyNotObject(let json):
+      self.init(
+        .badRequest,
+        "Invalid type: expected an object, but got \(Self.kind(json)) instead.",
+        code: "invalid_type")
+    case .missingParameter(let name):
+      self.init(
+        .badRequest, "Missing required parameter: '\(name)'.", param: name,
+        code: "missing_required_parameter")
+    case .unknownParameter(let name):
+      self.init(
+        .badRequest, "Unknown parameter: '\(name)'.", param: name, code: "unknown_parameter")
+    case .itemsUnsupported:
+      self.init(
+        .badRequest,
+        "Unsupported parameter: 'items'. This server does not store items; leave the parameter "
+          + "out, or send null or an empty array.",
+        param: "items", code: "unsupported_parameter")
+    case .metadataNotObject(let json):
+      self.init(
+        .badRequest,
+        "Invalid type for 'metadata': expected a metadata object, but got \(Self.kind(json)) "
+          + "instead.",
+        param: "metadata", code: "invalid_type")
+    case .metadataValueNotString(let key, let json):
+      self.init(
+        .badRequest,
+        "Invalid type for 'metadata.\(Self.shown(key))': expected a string, but got "
+          + "\(Self.kind(json)) instead.",
+        param: "metadata.\(key)", code: "invalid_type")
+    case .metadata(let error):
+      self.init(error)
+    case .conversationNotFound(let id):
+      self.init(.notFound, "Conversation with id '\(id)' not found.")
+    case .repository(let error):
+      self.init(error)
+    case .notReady(let error):
+      let reason = ErrorAnswer(error)
+      self.init(
+        .serviceUnavailable, "Not ready: \(reason.message)", code: reason.code ?? "unavailable",
+        headers: [.retryAfter: Self.retryAfterSeconds])
+    }
+  }
+
+  private init(_ error: MetadataError) {
+    switch error {
+    case .tooManyPairs(let count):
+      self.init(
+        .badRequest,
+        "Invalid 'metadata': too many properties. Expected an object with at most "
+          + "\(Metadata.pairsMax) properties, but got an object with \(count) properties instead.",
+        param: "metadata", code: "object_above_max_properties")
+    case .keyTooLong(let key, let length):
+      self.init(
+        .badRequest,
+        "Invalid property name in 'metadata': '\(Self.shown(key))' is too long. Expected a string "
+          + "with maximum length \(Metadata.keyLengthMax), but got a string with length \(length) "
+          + "instead.",
+        param: "metadata.\(key)", code: "property_name_above_max_length")
+    case .valueTooLong(let key, let length):
+      self.init(
+        .badRequest,
+        "Invalid 'metadata.\(Self.shown(key))': string too long. Expected a string with maximum "
+          + "length \(Metadata.valueLengthMax), but got a string with length \(length) instead.",
+        param: "metadata.\(key)", code: "string_above_max_length")
+    case .keyContainsNUL(let key):
+      self.init(
+        .badRequest,
+        "Invalid property name in 'metadata': '\(Self.shown(key))' contains U+0000. Expected a "
+          + "string without it.",
+        param: "metadata.\(key)", code: "invalid_value")
+    case .valueContainsNUL(let key):
+      self.init(
+        .badRequest,
+        "Invalid 'metadata.\(Self.shown(key))': string contains U+0000. Expected a string without "
+          + "it.",
+        param: "metadata.\(key)", code: "invalid_value")
+    case .duplicateKey(let key):
+      self.init(
+        .badRequest, "Invalid property name in 'metadata': '\(Self.shown(key))' appears twice.",
+        param: "metadata.\(key)", code: "invalid_json")
+    }
+  }
+
+  private init(_ error: RepositoryError) {
+    switch error {
+    case .conversationNotFound:
+      self.init(.notFound, "Conversation not found.")
+    case .unreadableConversation(let id):
+      self.init(
+        .internalServerError,
+        "The metadata of conversation '\(id)' cannot be shown: what is stored is not valid. "
+          + "An update replaces it; 'conversationd check' on the server names what is wrong.",
+        headers: [.shouldRetry: "false"])
+    case .unavailable(let reason):
+      self.init(
+        .serviceUnavailable, "\(Self.message(reason)) Nothing was stored.", code: "unavailable",
+        headers: [.retryAfter: Self.retryAfterSeconds])
+    case .storageFull:
+      self.init(
+        .serviceUnavailable, "The server's disk is full. Nothing was stored.",
+        code: "storage_full", headers: [.retryAfter: Self.retryAfterSeconds])
+    case .commitUnknown:
+      self.init(
+        .internalServerError,
+        "The server's disk failed while this request was being stored. Whether it is stored is "
+          + "not known: read the conversation again before repeating the request.",
+        code: "commit_unknown", headers: [.shouldRetry: "false"])
+    case .storage:
+      self.init(
+        .internalServerError,
+        "The server had an error while processing your request. Its log has the cause under the "
+          + "request id.",
+        headers: [.shouldRetry: "false"])
+    }
+  }
+
+  private init(
+    _ status: HTTPResponse.Status, _ message: String, param: String? = nil, code: String? = nil,
+    headers: HTTPFields = [:]
+  ) {
+    self.status = status
+    self.message = message
+    self.param = param
+    self.code = code
+    self.headers = headers
+  }
+
+  // MARK: Words
+
+  private static func message(_ error: JSONError) -> String {
+    switch error {
+    case .malformed(let position):
+      "Invalid body: failed to parse JSON value. Please check the value to ensure it is valid "
+        + "JSON. (Noticed at \(shown(position)).)"
+    case .notUTF8(let position):
+      "Invalid body: not valid UTF-8. (Noticed at \(shown(position)).)"
+    case .duplicateKey(let position):
+      "Invalid body: duplicate JSON key. It ends at \(shown(position)). "
+        + "Duplicate JSON keys are not supported."
+    case .tooDeep(let depthMax):
+      "Invalid body: JSON nested too deep. The limit is \(depthMax) levels."
+    }
+  }
+
+  private static func message(_ reason: RepositoryError.Unavailability) -> String {
+    switch reason {
+    case .queueFull(let writesMax): "Too many writes are waiting (\(writesMax))."
+    case .locked: "The database is locked by another process."
+    case .diskFailed: "The server's disk reported an error."
+    case .closed: "The server is shutting down."
+    }
+  }
+
+  private static func shown(_ position: JSONPosition) -> String {
+    "line \(position.line), column \(position.column)"
+  }
+
+  /// A key over 20 characters is shown by its ends.
+  private static func shown(_ key: String) -> String {
+    let scalars = key.unicodeScalars
+    guard scalars.count > 20 else { return key }
+    return "\(String(scalars.prefix(3)))...\(String(scalars.suffix(3)))"
+  }
+
+  private static func kind(_ json: JSON) -> String {
+    switch json {
+    case .null: "null"
+    case .boolean: "a boolean"
+    case .integer: "an integer"
+    case .decimal: "a decimal number"
+    case .string: "a string"
+    case .array: "an array"
+    case .object: "an object"
+    }
+  }
+}

@@ -1,0 +1,19 @@
+internal import HTTP
+internal import Repository
+
+extension API {
+  /// `GET /healthz`: the process runs and answers.
+  func health() -> Response {
+    Response(json: .statusOK)
+  }
+
+  /// `GET /readyz`: the database can be read and written.
+  func readiness() async throws(APIError) -> Response {
+    do {
+      try await repository.checkReadiness()
+    } catch {
+      throw .notReady(error)
+    }
+    return Response(json: .statusOK)
+  }
+}

@@ -1,0 +1,32 @@
+internal import Conversations
+internal import HTTPTypes
+
+/// The name of one request, for its client (`x-request-id`) and the log: `req_` and 32 hexadecimal
+/// digits.
+struct RequestID: CustomStringConvertible, Sendable {
+  let description: String
+
+  /// The most characters of a client's own id that the log takes.
+  private static let clientIDLengthMax = 512
+
+  init() {
+    description = "req_" + String(hexadecimal: UInt128.random(in: 0...(.max)))
+  }
+
+  /// The client's own id, when it sent one that may stand in a log: visible ASCII and spaces.
+  static func clientID(in headers: HTTPFields) -> String? {
+    guard let id = headers[.clientRequestID], !id.isEmpty, id.utf8.count <= clientIDLengthMax,
+      id.utf8.allSatisfy({ (0x20...0x7e).contains($0) })
+    else { return nil }
+    return id
+  }
+}
+
+extension HTTPField.Name {
+  static let requestID = Self("x-request-id")!
+  static let clientRequestID = Self("x-client-request-id")!
+  static let openAIVersion = Self("openai-version")!
+  static let openAIProcessingMilliseconds = Self("openai-processing-ms")!
+  static let shouldRetry = Self("x-should-retry")!
+  static let host = Self("host")!
+}

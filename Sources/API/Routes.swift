@@ -1,0 +1,93 @@
+internal import HTTP
+internal import HTTPTypes
+
+/// One path and what its methods do.
+struct Route: Sendable {
+  typealias Handler = @Sendable (API, Call) async throws(APIError) -> Response
+
+  /// The path, with `{…}` for a segment that is a parameter.
+  let path: String
+  /// What each method does, in the order of the `Allow` field.
+  let handlers: [(method: HTTPRequest.Method, handler: Handler)]
+  private let segments: [Segment]
+
+  private enum Segment: Sendable {
+    case literal(String)
+    case parameter
+  }
+
+  /// Every route there is.
+  static let all = [
+    Route(
+      "/v1/conversations",
+      [
+        (.post, { api, call async throws(APIError) in try await api.createConversation(call) })
+      ]),
+    Route(
+      "/v1/conversations/{conversation_id}",
+      [
+        (.get, { api, call async throws(APIError) in try api.retrieveConversation(call) }),
+        (.post, { api, call async throws(APIError) in try await api.updateConversation(call) }),
+        (.delete, { api, call async throws(APIError) in try await api.deleteConversation(call) }),
+      ]),
+    Route("/healthz", [(.get, { api, _ async throws(APIError) in api.health() })]),
+    Route("/readyz", [(.get, { api, _ async throws(APIError) in try await api.readiness() })]),
+  ]
+
+  private init(_ path: String, _ handlers: [(HTTPRequest.Method, Handler)]) {
+    self.path = path
+    self.handlers = handlers
+    segments = path.dropFirst().split(separator: "/").map {
+      $0.hasPrefix("{") ? .parameter : .literal(String($0))
+    }
+  }
+
+  /// Finds the route of a request's path.
+  ///
+  /// - Returns: The route and the decoded segments that are parameters.
+  /// - Throws: `.unknownRoute`, `.malformedTarget`.
+  static func find(
+    _ request: Request
+  ) throws(APIError) -> (route: Route, parameters: [String]) {
+    let segments: [String]
+    do {
+      segments = try request.target.pathSegments()
+    } catch {
+      throw .malformedTarget(error)
+    }
+    for route in all {
+      if let parameters = route.parameters(in: segments) { return (route, parameters) }
+    }
+    throw .unknownRoute(method: request.method, path: request.target.path)
+  }
+
+  /// Finds what to do for a request's method; HEAD is answered as GET, and the server leaves the
+  /// body away.
+  ///
+  /// - Throws: `.methodNotAllowed`.
+  func handler(for request: Request) throws(APIError) -> Handler {
+    let method = request.method == .head ? .get : request.method
+    guard let found = handlers.first(where: { $0.method == method }) else {
+      throw .methodNotAllowed(
+        method: request.method, path: request.target.path, allowed: allowedMethods)
+    }
+    return found.handler
+  }
+
+  private var allowedMethods: [HTTPRequest.Method] {
+    handlers.flatMap { $0.method == .get ? [.get, .head] : [$0.method] }
+  }
+
+  /// - Returns: nil when the path is another one. A parameter is never empty.
+  private func parameters(in candidate: [String]) -> [String]? {
+    guard candidate.count == segments.count else { return nil }
+    var parameters: [String] = []
+    for (segment, text) in zip(segments, candidate) {
+      switch segment {
+      case .literal(let literal): if !literal.utf8.elementsEqual(text.utf8) { return nil }
+      case .parameter: if text.isEmpty { return nil } else { parameters.append(text) }
+      }
+    }
+    return parameters
+  }
+}

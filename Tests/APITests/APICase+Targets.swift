@@ -1,0 +1,121 @@
+extension APICase {
+  private static func unknown(_ method: String, _ path: String) -> APICase {
+    APICase(
+      "unknown: \(method) \(path)", method, path,
+      expect: .error(404, "Invalid URL (\(method) \(path))"))
+  }
+
+  private static func notAllowed(_ method: String, _ path: String, allow: String) -> APICase {
+    APICase(
+      "not allowed: \(method) \(path)", method, path,
+      expect: .error(
+        405,
+        "Not allowed to \(method) on \(path). "
+          + "(HINT: Perhaps you meant to use a different HTTP method?)",
+        code: "method_not_supported", headers: ["allow": allow]))
+  }
+
+  /// Contract, sections 3 and 4: paths, methods, queries.
+  static let targets: [APICase] =
+    [
+      unknown("POST", "/v1/x"), unknown("GET", "/"), unknown("GET", "/v1/conversations/"),
+      unknown("GET", "/v1/conversations/a/b"), unknown("POST", "/v1//conversations"),
+      unknown("GET", "/V1/conversations/a"), unknown("GET", "/healthz/"),
+    ]
+    + ["PUT", "PATCH", "OPTIONS", "TRACE", "FOO"].flatMap { method in
+      [
+        notAllowed(method, "/v1/conversations", allow: "POST"),
+        notAllowed(method, "/v1/conversations/x", allow: "GET, HEAD, POST, DELETE"),
+        notAllowed(method, "/healthz", allow: "GET, HEAD"),
+      ]
+    }
+    + [
+      notAllowed("GET", "/v1/conversations", allow: "POST"),
+      notAllowed("POST", "/readyz", allow: "GET, HEAD"),
+      APICase(
+        "a path is compared decoded", "POST", "/v1/%63onversations", body: #"{"x":1}"#,
+        expect: .error(400, "Unknown parameter: 'x'.", param: "x", code: "unknown_parameter")),
+      APICase(
+        "a broken % sequence in the path", "GET", "/v1/conversations/a%zz",
+        expect: .error(
+          400, "Invalid URL: '%zz' is not the percent-encoding of UTF-8 text.",
+          code: "invalid_value")),
+      APICase(
+        "a % sequence at the end", "GET", "/v1/conversations/a%4",
+        expect: .error(
+          400, "Invalid URL: '%4' is not the percent-encoding of UTF-8 text.",
+          code: "invalid_value")),
+      APICase(
+        "a path that is not UTF-8", "GET", "/v1/conversations/a%FFb",
+        expect: .error(
+          400, "Invalid URL: 'a%FFb' is not the percent-encoding of UTF-8 text.",
+          code: "invalid_value")),
+      APICase(
+        "a query that is not UTF-8", "GET", "/v1/conversations/{id}?k%5B=a%FF",
+        expect: .error(
+          400, "Invalid URL: 'a%FF' is not the percent-encoding of UTF-8 text.", param: "k[",
+          code: "invalid_value")),
+      APICase(
+        "an unknown query parameter", "GET", "/v1/conversations/{id}?include=all",
+        expect: .error(
+          400, "Unknown parameter: 'include'.", param: "include", code: "unknown_parameter")),
+      APICase(
+        "an unknown query parameter elsewhere", "GET", "/healthz?a%20b",
+        expect: .error(400, "Unknown parameter: 'a b'.", param: "a b", code: "unknown_parameter")),
+      APICase("an empty query", "GET", "/healthz?", expect: .ok(#"{"status":"ok"}"#)),
+    ]
+
+  private static func refusedHost(_ host: String) -> APICase {
+    APICase(
+      "host \(host)", "GET", "/healthz", headers: [("Host", host)],
+      expect: .error(
+        403,
+        "Host '\(host)' is not allowed. Without API keys this server answers only requests to a "
+          + "loopback name or address, such as 'localhost'.", code: "host_not_allowed"))
+  }
+
+  private static func refusedOrigin(_ origin: String) -> APICase {
+    APICase(
+      "origin \(origin)", "POST", "/v1/conversations",
+      headers: [("Host", "localhost:8080"), ("Origin", origin)],
+      expect: .error(
+        403,
+        "Origin '\(origin)' is not allowed. Without API keys this server answers no requests from "
+          + "web pages of other origins.", code: "origin_not_allowed"))
+  }
+
+  /// Loopback only, while there are no keys.
+  static let access: [APICase] =
+    ["localhost", "LOCALHOST:80", "127.0.0.1:8080", "127.1.2.3", "[::1]", "[::1]:8080"].map {
+      APICase(
+        "host \($0)", "GET", "/healthz", headers: [("Host", $0)],
+        expect: .ok(#"{"status":"ok"}"#))
+    }
+    + [
+      "example.com", "localhost.example.com", "127.0.0.1.example.com", "10.0.0.1", "127.0.0",
+      "127.0.0.256", "[::2]", "[::1", "[::1]x", "localhost:80x", "128.0.0.1", "notlocalhost",
+    ].map(refusedHost)
+    + [
+      "null", "https://localhost:8080", "http://localhost", "http://localhost:8081",
+      "http://example.com",
+    ].map(refusedOrigin)
+    + [
+      APICase(
+        "its own origin", "GET", "/healthz",
+        headers: [("Host", "localhost:8080"), ("Origin", "http://localhost:8080")],
+        expect: .ok(#"{"status":"ok"}"#)),
+      APICase(
+        "the host of an absolute form counts", "GET", "http://example.com/healthz",
+        headers: [("Host", "localhost")],
+        expect: .error(
+          403,
+          "Host 'example.com' is not allowed. Without API keys this server answers only requests "
+            + "to a loopback name or address, such as 'localhost'.", code: "host_not_allowed")),
+      APICase(
+        "the host is checked before the route", "GET", "/nope", headers: [("Host", "example.com")],
+        expect: .error(
+          403,
+          "Host 'example.com' is not allowed. Without API keys this server answers only requests "
+            + "to a loopback name or address, such as 'localhost'.", code: "host_not_allowed")),
+    ]
+}
