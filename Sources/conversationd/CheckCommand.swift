@@ -1,0 +1,52 @@
+import ArgumentParser
+import Repository
+
+/// `conversationd check`
+struct CheckCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check",
+    abstract: "Check a database, without changing it.",
+    discussion: """
+      Runs SQLite's integrity and foreign-key checks, then looks at every conversation and every \
+      pair for the limits and for text that is not UTF-8, which SQLite does not check. May run \
+      beside a server. Exits with 1 when something is wrong. SQLite may leave an empty -wal and a \
+      -shm file beside the database, which the next server removes.
+      """)
+
+  @OptionGroup var databaseOptions: DatabaseOptions
+
+  func run() async throws {
+    let path = try await databaseOptions.settings().databasePath
+    let report: DatabaseReport
+    do {
+      report = try Repository.check(path: path)
+    } catch {
+      throw Failure(error, database: path)
+    }
+    for finding in report.findings { print(Self.words(finding)) }
+    let counts = "\(report.conversationCount) conversations, \(report.pairCount) metadata pairs"
+    guard report.findings.isEmpty else {
+      print("\(path): \(counts), \(report.findings.count) findings")
+      throw ExitCode.failure
+    }
+    print("\(path): \(counts), all is well")
+  }
+
+  /// One line; a value is never shown.
+  private static func words(_ finding: DatabaseFinding) -> String {
+    switch finding {
+    case .integrity(let words):
+      "integrity: \(words.split(whereSeparator: \.isNewline).joined(separator: "; "))"
+    case .orphans(let table, let parent, let rows):
+      "foreign keys: \(rows) rows of \(table) refer to rows of \(parent) that are not there"
+    case .unreadableConversation(let number):
+      "conversation number \(number): its id is not valid"
+    case .tooManyPairs(let conversation, let count):
+      "\(conversation): \(count) metadata pairs, at most 16 are allowed"
+    case .notUTF8(let conversation, let key):
+      "\(conversation): key \(key.debugDescription): the key or its value is not UTF-8"
+    case .limit(let conversation, let key):
+      "\(conversation): key \(key.debugDescription): the key or its value is over a limit"
+    }
+  }
+}

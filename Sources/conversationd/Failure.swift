@@ -1,0 +1,72 @@
+import ArgumentParser
+import Foundation
+import HTTP
+import Repository
+import SQLite
+
+/// Why a command ends, in one line for the person who typed it.
+struct Failure: Error, CustomStringConvertible {
+  let description: String
+
+  init(_ description: String) {
+    self.description = description
+  }
+
+  /// A database that cannot be used.
+  init(_ error: DatabaseError, database path: String) {
+    self.init("database '\(path)': \(Self.words(error))")
+  }
+
+  /// An address that cannot be served.
+  init(_ error: ListenError, host: String, port: Int) {
+    let reason =
+      switch error {
+      case .unknownHost(let reason): reason
+      case .cannotBind(EADDRINUSE): "another program uses this port"
+      case .cannotBind(EACCES): "this user may not use this port"
+      case .cannotBind(EADDRNOTAVAIL): "this machine does not have this address"
+      case .cannotBind(let number): Self.words(errorNumber: number)
+      case .cannotStart(let number): "cannot start: \(Self.words(errorNumber: number))"
+      }
+    self.init("address \(host) port \(port): \(reason)")
+  }
+
+  private static func words(_ error: DatabaseError) -> String {
+    switch error {
+    case .cannotOpen(ENOENT): "no such file or folder"
+    case .cannotOpen(let number): words(errorNumber: number)
+    case .inUse: "another conversationd serves this file"
+    case .notADatabase: "not a database"
+    case .noWriteAheadLog:
+      "this file system cannot share memory between processes, which SQLite's write-ahead log needs"
+    case .notMigrated(let newest):
+      "its schema is older than version \(newest); run 'conversationd migrate'"
+    case .migration(.foreign(let id)):
+      id == 0
+        ? "belongs to another program (it has tables, and no application_id)"
+        : "belongs to another program (its application_id is \(id))"
+    case .migration(.newer(let version, let newest)):
+      "was written by a newer conversationd (version \(version); this one knows \(newest))"
+    case .migration(.step(let name, let error)):
+      "migration \(name) failed and left nothing behind: \(error)"
+    case .migration(.foreignKeys(let step)):
+      "migration \(step) would break a foreign key and left nothing behind"
+    case .migration(.sqlite(let error)), .sqlite(let error): words(error)
+    }
+  }
+
+  private static func words(_ error: SQLiteError) -> String {
+    switch error.kind {
+    case .notADatabase: "not a database"
+    case .busy: "another process holds its lock"
+    case .readOnly: "this user may not write it or its folder"
+    default: "\(error)"
+    }
+  }
+
+  private static func words(errorNumber: Int32) -> String {
+    // strerror's words begin with a capital letter, and stand in the middle of a line here.
+    let words = String(cString: strerror(errorNumber))
+    return words.prefix(1).lowercased() + words.dropFirst()
+  }
+}

@@ -1,0 +1,70 @@
+import API
+import Foundation
+import HTTP
+import Logging
+import Repository
+import ServiceLifecycle
+import Synchronization
+
+/// The server from its first connection to its last, and the repository under it.
+final class ServerService: Service {
+  /// How long requests in flight may take after SIGTERM.
+  private static let drainTimeout = Duration.seconds(5)
+
+  private let socket: Mutex<ListeningSocket?>
+  private let settings: Settings
+  private let repository: Repository
+  private let stops: AsyncStream<Void>
+  private let logger: Logger
+
+  /// - Parameters:
+  ///   - socket: Where to listen; taken by the first run.
+  ///   - stops: Yields when the repository takes no more writes.
+  init(
+    socket: consuming ListeningSocket, settings: Settings, repository: Repository,
+    stops: AsyncStream<Void>, logger: Logger
+  ) {
+    self.socket = Mutex(socket)
+    self.settings = settings
+    self.repository = repository
+    self.stops = stops
+    self.logger = logger
+  }
+
+  func run() async throws {
+    let (server, authority) = try start()
+    try FileHandle.standardOutput.write(
+      contentsOf: Data("conversationd listening on http://\(authority)\n".utf8))
+
+    var isStopped = false
+    for await _ in stops.cancelOnGracefulShutdown() {
+      isStopped = true
+      break
+    }
+    logger.info("stopping")
+    guard await server.stop(within: Self.drainTimeout) else {
+      throw Failure("requests in flight did not end in time and were cut off")
+    }
+    await repository.close()
+    if isStopped {
+      throw Failure(
+        "the disk failed during a commit; restart to recover what has reached it")
+    }
+    logger.info("stopped")
+  }
+
+  private func start() throws -> (server: Server, authority: String) {
+    let taken = socket.withLock { $0.take() }
+    guard let socket = taken else { preconditionFailure("a service runs once") }
+    let authority = socket.authority
+    let api = API(repository: repository, logger: logger, logsRequests: settings.logsRequests)
+    do {
+      let server = try Server(on: socket, configuration: settings.server) { request in
+        await api.respond(to: request)
+      }
+      return (server, authority)
+    } catch {
+      throw Failure(error, host: settings.host, port: settings.port)
+    }
+  }
+}

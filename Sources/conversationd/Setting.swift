@@ -1,0 +1,73 @@
+/// One setting: its name, what it may be, and what it is when nobody says.
+///
+/// `config/conversationd.yaml` documents each, and the README lists them; a test compares the three.
+struct Setting: Sendable {
+  /// The name in the configuration file; `http.port` is `CONVERSATIOND_HTTP_PORT` in the environment.
+  let key: String
+  let kind: Kind
+  let defaultValue: String
+
+  enum Kind: Sendable {
+    case text
+    case choice([String])
+    case integer(ClosedRange<Int>)
+  }
+
+  static let host = Setting(key: "http.host", kind: .text, defaultValue: "127.0.0.1")
+  static let port = Setting(key: "http.port", kind: .integer(0...65535), defaultValue: "8080")
+  static let eventLoops = Setting(
+    key: "http.event_loops", kind: .integer(0...64), defaultValue: "0")
+  static let connectionsMax = Setting(
+    key: "http.connections_max", kind: .integer(1...100_000), defaultValue: "2048")
+  static let idleTimeoutSeconds = Setting(
+    key: "http.idle_timeout_seconds", kind: .integer(1...3600), defaultValue: "60")
+  static let bodyBytesMax = Setting(
+    key: "http.body_bytes_max", kind: .integer(1024...67_108_864), defaultValue: "1048576")
+  static let databasePath = Setting(
+    key: "database.path", kind: .text, defaultValue: "conversations.db")
+  static let synchronous = Setting(
+    key: "database.synchronous", kind: .choice(["full", "normal"]), defaultValue: "full")
+  static let busyTimeoutMilliseconds = Setting(
+    key: "database.busy_timeout_milliseconds", kind: .integer(0...60_000), defaultValue: "5000")
+  static let waitingWritesMax = Setting(
+    key: "database.waiting_writes_max", kind: .integer(1...100_000), defaultValue: "4096")
+  static let logLevel = Setting(
+    key: "log.level",
+    kind: .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]),
+    defaultValue: "info")
+  static let logFormat = Setting(
+    key: "log.format", kind: .choice(["text", "json"]), defaultValue: "text")
+  static let logRequests = Setting(
+    key: "log.requests", kind: .choice(["true", "false"]), defaultValue: "true")
+
+  /// Every setting, in the order of the example file.
+  static let all = [
+    host, port, eventLoops, connectionsMax, idleTimeoutSeconds, bodyBytesMax,
+    databasePath, synchronous, busyTimeoutMilliseconds, waitingWritesMax,
+    logLevel, logFormat, logRequests,
+  ]
+
+  /// The name of the environment variable that sets it.
+  var environmentName: String {
+    Self.environmentPrefix
+      + key.uppercased().map { $0 == "." ? "_" : String($0) }.joined()
+  }
+
+  /// What the names of all of our environment variables begin with.
+  static let environmentPrefix = "CONVERSATIOND_"
+
+  /// - Returns: What is wrong with a value; nil when it may be used.
+  func complaint(about value: String) -> String? {
+    switch kind {
+    case .text:
+      return value.isEmpty ? "must not be empty" : nil
+    case .choice(let choices):
+      return choices.contains(value)
+        ? nil : "must be one of \(choices.joined(separator: ", ")), not '\(value)'"
+    case .integer(let range):
+      let isInside = Int(value).map(range.contains) ?? false
+      return isInside
+        ? nil : "must be an integer from \(range.lowerBound) to \(range.upperBound), not '\(value)'"
+    }
+  }
+}

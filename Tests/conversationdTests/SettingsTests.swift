@@ -1,0 +1,136 @@
+import Foundation
+import HTTP
+import Repository
+import Testing
+
+@testable import conversationd
+
+@Suite struct SettingsTests {
+  private static let root = URL(filePath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+  private func settings(
+    flags: [(setting: Setting, value: String?)] = [], environment: [String: String] = [:],
+    file text: String? = nil
+  ) async throws -> Settings {
+    guard let text else {
+      return try await Settings(flags: flags, environment: environment, file: nil)
+    }
+    let file = FileManager.default.temporaryDirectory
+      .appending(path: "conversationd-\(UUID().uuidString).yaml").path
+    try text.write(toFile: file, atomically: true, encoding: .utf8)
+    defer { try? FileManager.default.removeItem(atPath: file) }
+    return try await Settings(flags: flags, environment: environment, file: file)
+  }
+
+  private func failure(_ body: () async throws -> Settings) async -> String? {
+    do {
+      _ = try await body()
+      return nil
+    } catch {
+      return "\(error)"
+    }
+  }
+
+  @Test func `flags are over the environment, this over the file, this over the defaults`()
+    async throws
+  {
+    let file = "http:\n  port: 1\n  host: 127.0.0.3\ndatabase:\n  path: file.db\n"
+    let environment = [
+      "CONVERSATIOND_HTTP_PORT": "2", "CONVERSATIOND_HTTP_HOST": "127.0.0.2",
+    ]
+    let all = try await settings(
+      flags: [(.port, "3"), (.host, nil)], environment: environment, file: file)
+    #expect(all.port == 3)
+    #expect(all.host == "127.0.0.2")
+    #expect(all.databasePath == "file.db")
+    #expect("\(all.logLevel)" == "info")
+    #expect("\(all.repository.synchronous)" == "full")
+    #expect(all.server.bodyBytesMax == 1_048_576)
+  }
+
+  @Test(arguments: Setting.all.map(\.key))
+  func `every setting is in the example file with its default, and in the README`(
+    key: String
+  ) async throws {
+    let setting = try #require(Setting.all.first { $0.key == key })
+    let example = try String(
+      contentsOf: Self.root.appending(path: "config/conversationd.yaml"), encoding: .utf8)
+    let readme = try String(contentsOf: Self.root.appending(path: "README.md"), encoding: .utf8)
+    let (section, name) = (key.split(separator: ".")[0], key.split(separator: ".")[1])
+    let inSection = try #require(example.components(separatedBy: "\n\(section):\n").last)
+    #expect(inSection.contains("\n  \(name): \(setting.defaultValue)\n"))
+    let row = readme.split(separator: "\n").first { $0.hasPrefix("| `\(key)` |") }
+    #expect(row?.contains("`\(setting.defaultValue)`") == true)
+    if case .integer(let range) = setting.kind {
+      let words = "\(range.lowerBound) to \(range.upperBound)"
+      #expect(inSection.contains(words))
+      #expect(row?.contains(words) == true)
+    }
+  }
+
+  @Test func `the example file is taken as it is, and sets nothing but defaults`() async throws {
+    let example = try String(
+      contentsOf: Self.root.appending(path: "config/conversationd.yaml"), encoding: .utf8)
+    let fromFile = try await settings(file: example)
+    let defaults = try await settings()
+    #expect("\(fromFile)" == "\(defaults)")
+  }
+
+  @Test(arguments: [
+    ("http:\n  prot: 1\n", "unknown setting 'http.prot'"),
+    ("port: 1\n", "unknown setting 'port'"),
+    ("http.port: 1\n", "unknown setting 'http.port' in"),
+    ("http: 5\n", "unknown setting 'http'"),
+    ("http:\n  port: 70000\n", "'http.port'"),
+    ("http:\n  port: x\n", "an integer from 0 to 65535, not 'x'"),
+    ("http:\n  port:\n", "'http.port'"),
+    ("http:\n  port: [1]\n", "'http.port'"),
+    ("http:\n  port:\n    number: 1\n", "'http.port'"),
+    ("log:\n  format: xml\n", "one of text, json, not 'xml'"),
+    ("database:\n  path: ''\n", "'database.path'"),
+    ("- a\n", "must be a mapping"),
+    ("http: [\n", "not valid YAML"),
+    ("http:\n  port: 1\n  port: 2\n", "not valid YAML"),
+  ])
+  func `a file with a mistake is refused with its name`(
+    file: String, words: String
+  ) async throws {
+    // Also when a flag hides the value.
+    let message = try #require(
+      await failure { try await settings(flags: [(.port, "8080")], file: file) })
+    #expect(message.contains(words))
+    #expect(!message.contains("\n"))
+  }
+
+  @Test func `a value out of range is refused wherever it is`() async throws {
+    let inEnvironment = await failure {
+      try await settings(
+        flags: [(.port, "1")], environment: ["CONVERSATIOND_HTTP_PORT": "tcp://10.0.0.1:80"])
+    }
+    #expect(
+      inEnvironment
+        == "setting 'http.port' in the environment must be an integer from 0 to 65535, "
+        + "not 'tcp://10.0.0.1:80'")
+    let inFlags = await failure { try await settings(flags: [(.logLevel, "loud")]) }
+    #expect(inFlags?.hasPrefix("setting 'log.level' in the command line must be one of") == true)
+  }
+
+  @Test func `a missing file is refused, one of comments alone is not`() async throws {
+    let message = await failure {
+      try await Settings(flags: [], environment: [:], file: "/nonexistent.yaml")
+    }
+    #expect(message == "configuration file '/nonexistent.yaml' does not exist")
+    #expect(try await settings(file: "# nothing\n").port == 8080)
+    #expect(try await settings(file: "---\n# nothing\n").port == 8080)
+    #expect(try await settings(file: "http:\n  # port: 1\n").port == 8080)
+  }
+
+  @Test func `an unknown variable with our prefix is a warning`() async throws {
+    let odd = try await settings(
+      environment: ["CONVERSATIOND_PORT": "tcp://10.0.0.1:8080", "OTHER": "x"])
+    #expect(
+      odd.warnings == ["environment variable CONVERSATIOND_PORT is not a setting and is ignored"])
+    #expect(odd.port == 8080)
+  }
+}

@@ -1,0 +1,261 @@
+"""The real binary, started with a clean environment, and ways to talk to it."""
+
+import http.client
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from openai import AsyncOpenAI, OpenAI
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+START_SECONDS = 20
+STOP_SECONDS = 20
+ANSWER_SECONDS = 30
+
+# What the developer keeps for the real service stays out of these tests.
+for name in list(os.environ):
+    if name.startswith("OPENAI_") or name.lower().endswith("_proxy"):
+        del os.environ[name]
+
+
+class Answer(NamedTuple):
+    """One HTTP answer."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def error(self):
+        return self.json()["error"]
+
+
+def read_answer(connection):
+    """Reads the next answer of an `http.client` connection."""
+    response = connection.getresponse()
+    return Answer(response.status, response.headers, response.read())
+
+
+class Server:
+    """One `conversationd serve`, which can be stopped and started again on its port and file."""
+
+    def __init__(self, binary, folder, arguments=(), environment=None, port=0, database=True,
+                 **popen):
+        self.binary = binary
+        self.folder = folder
+        self.database = folder / "conversations.db"
+        self.arguments = list(arguments)
+        if database:
+            self.arguments += ["--database", str(self.database)]
+        self.environment = clean_environment(environment)
+        self.port = port
+        self.popen = popen
+        self.log_file = folder / "server.log"
+        self.process = None
+        self.address_line = None
+
+    def start(self):
+        """Returns once the server has printed its address."""
+        port = [] if self.port is None else ["--port", str(self.port)]
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(
+                [self.binary, "serve", *port, *self.arguments], cwd=self.folder,
+                env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                **{"stderr": log, **self.popen})
+        self.address_line = self._first_line()
+        assert self.address_line.startswith("conversationd listening on http://"), (
+            f"printed {self.address_line!r}, logged {self.log()}")
+        self.url = self.address_line.split()[-1]
+        host, _, port = self.url.removeprefix("http://").rpartition(":")
+        self.host, self.port = host.strip("[]"), int(port)
+        return self
+
+    def _first_line(self):
+        output = self.process.stdout
+        deadline = time.monotonic() + START_SECONDS
+        line = b""
+        while not line.endswith(b"\n"):
+            left = max(0, deadline - time.monotonic())
+            assert select.select([output], [], [], left)[0], f"no address line: {self.log()}"
+            byte = os.read(output.fileno(), 1)
+            if not byte:
+                break
+            line += byte
+        return line.decode()
+
+    def send(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+
+    def wait(self, seconds=STOP_SECONDS):
+        """Waits for the end, and returns the exit code."""
+        return self.process.wait(timeout=seconds)
+
+    def stop(self, number=signal.SIGTERM):
+        """Ends the server as a person would, and returns the exit code."""
+        self.send(number)
+        return self.wait()
+
+    def kill(self):
+        """Ends the server at once, if it still runs, as a crash would."""
+        if self.process is None:
+            return
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def restart(self):
+        assert self.stop() == 0
+        return self.start()
+
+    def log(self):
+        return self.log_file.read_text(encoding="utf-8")
+
+    def client(self, **options):
+        return OpenAI(**self._client_options(options))
+
+    def async_client(self, **options):
+        return AsyncOpenAI(**self._client_options(options))
+
+    def _client_options(self, options):
+        return {"base_url": f"{self.url}/v1", "api_key": "sk-none", "timeout": ANSWER_SECONDS,
+                **options}
+
+    def connection(self):
+        return http.client.HTTPConnection(self.host, self.port, timeout=ANSWER_SECONDS)
+
+    def request(self, method, path, body=None, headers=()):
+        """Sends one request on a connection of its own; a body that is not bytes goes as JSON."""
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        connection = self.connection()
+        try:
+            connection.request(method, path, body=body, headers=dict(headers))
+            return read_answer(connection)
+        finally:
+            connection.close()
+
+    def refuses_connections(self):
+        with socket.socket() as probe:
+            return probe.connect_ex((self.host, self.port)) != 0
+
+
+def clean_environment(more=None):
+    return {"HOME": "/", "PATH": os.environ["PATH"], **(more or {})}
+
+
+def pytest_configure():
+    if not os.access(os.environ.get("CONVERSATIOND_BINARY", ""), os.X_OK):
+        raise pytest.UsageError("CONVERSATIOND_BINARY must name the binary under test")
+
+
+@pytest.fixture(scope="session")
+def binary():
+    return str(Path(os.environ["CONVERSATIOND_BINARY"]).resolve())
+
+
+@pytest.fixture
+def start(binary, tmp_path):
+    """Starts servers, each in `folder`; every one is dead when the test is over."""
+    servers = []
+
+    def start(*arguments, folder=tmp_path, **options):
+        server = Server(binary, folder, arguments, **options)
+        servers.append(server)
+        return server.start()
+
+    yield start
+    for server in servers:
+        server.kill()
+
+
+@pytest.fixture
+def server(start):
+    return start()
+
+
+@pytest.fixture
+def client(server):
+    with server.client() as client:
+        yield client
+
+
+@pytest.fixture
+def run(binary, tmp_path):
+    """Runs a command that ends by itself."""
+
+    def run(*arguments, environment=None, program=binary, **options):
+        return subprocess.run(
+            [program, *map(str, arguments)], env=clean_environment(environment),
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=START_SECONDS,
+            **{"cwd": tmp_path, **options})
+
+    return run
+
+
+@pytest.fixture
+def refused(run):
+    """Runs a command that must fail with one clear line, which is returned."""
+
+    def refused(*arguments, status=1, **options):
+        result = run(*arguments, **options)
+        assert result.returncode == status, result
+        assert result.stdout == ""
+        lines = result.stderr.splitlines()
+        assert len(lines) == 1, result.stderr
+        assert lines[0].startswith("Error: ")
+        return lines[0]
+
+    return refused
+
+
+@pytest.fixture
+def sqlite(tmp_path):
+    """Runs SQL in the sqlite3 command-line program, as a person would."""
+
+    def sqlite(database, sql, *options):
+        return subprocess.run(
+            ["sqlite3", "-batch", *options, str(database), sql], cwd=tmp_path,
+            env=clean_environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=START_SECONDS)
+
+    return sqlite
+
+
+@pytest.fixture
+def ordinary_user(binary):
+    """What makes `run` go as a user whom permission bits bind: a folder, options, the program."""
+    folder = Path(tempfile.mkdtemp(prefix="conversationd-"))
+    options = {"program": binary}
+    if os.geteuid() == 0:
+        # The user cannot enter the folders in which root builds.
+        options = {"program": shutil.copy(binary, folder / "conversationd"),
+                   "user": 65534, "group": 65534, "extra_groups": []}
+        os.chown(folder, 65534, 65534)
+    yield folder, {**options, "cwd": "/"}
+    for path in [folder, *folder.rglob("*")]:
+        if path.is_dir():
+            path.chmod(0o700)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def wait_until():
+    def wait_until(condition, seconds=START_SECONDS):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.005)
+
+    return wait_until
