@@ -187,7 +187,8 @@ import Testing
     let threads = Mutex<[[String]]>([])
     try await withServer { request in
       let before = currentThread()
-      await Task.yield()
+      // Long enough that it cannot be over before the task suspends.
+      try? await Task.sleep(for: .milliseconds(50))
       threads.withLock { $0.append([before, currentThread()]) }
       return await echo(request)
     } client: { port in
