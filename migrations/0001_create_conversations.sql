@@ -5,18 +5,29 @@
 -- `PRAGMA foreign_key_check`. length() counts code points but stops at U+0000, hence instr().
 
 CREATE TABLE projects (
-  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  number INTEGER PRIMARY KEY AUTOINCREMENT CHECK (number > 0),
   name TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 64 AND instr(name, char(0)) = 0)
 ) STRICT;
 
 INSERT INTO projects (number, name) VALUES (1, 'default');
+
+CREATE TRIGGER projects_inserted BEFORE INSERT ON projects
+BEGIN
+  SELECT RAISE(ABORT, 'a project with this name or number exists')
+  WHERE EXISTS (SELECT 1 FROM projects WHERE number = NEW.number OR name = NEW.name);
+END;
+
+CREATE TRIGGER projects_renumbered BEFORE UPDATE OF number ON projects
+BEGIN
+  SELECT RAISE(ABORT, 'the number of a project never changes');
+END;
 
 -- AUTOINCREMENT: a number is never used again, so nothing left behind can be inherited.
 CREATE TABLE conversations (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
   project INTEGER NOT NULL DEFAULT 1 REFERENCES projects (number),
   id TEXT NOT NULL UNIQUE
-    CHECK (length(CAST(id AS BLOB)) = 53)
+    CHECK (length(CAST(id AS BLOB)) = 53 AND instr(id, char(0)) = 0)
     CHECK (substr(id, 1, 5) = 'conv_' AND substr(id, 6) NOT GLOB '*[^0-9a-f]*')
     CHECK (substr(id, 6, 8) = printf('%08x', created_at)),
   created_at INTEGER NOT NULL CHECK (created_at BETWEEN 0 AND 4294967295)
@@ -60,10 +71,19 @@ BEGIN
 END;
 
 -- INSERT OR REPLACE would delete the older row without running its delete trigger.
-CREATE TRIGGER conversations_inserted BEFORE INSERT ON conversations
+CREATE TRIGGER conversations_replaced BEFORE INSERT ON conversations
 BEGIN
   SELECT RAISE(ABORT, 'a conversation with this id or number exists')
   WHERE EXISTS (SELECT 1 FROM conversations WHERE number = NEW.number OR id = NEW.id);
+END;
+
+-- The next number follows the largest that ever was: one that is far ahead would use them up, and
+-- -1 is what NEW.number says in the trigger above when the number is left to the database.
+CREATE TRIGGER conversations_inserted AFTER INSERT ON conversations
+BEGIN
+  SELECT RAISE(ABORT, 'the number of a conversation is for the database to choose')
+  WHERE NEW.number < 1 OR NEW.number > 1000000000 + (
+    SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'conversations');
 END;
 
 CREATE TRIGGER conversations_updated BEFORE UPDATE ON conversations
@@ -74,6 +94,12 @@ END;
 CREATE TRIGGER conversations_deleted AFTER DELETE ON conversations
 BEGIN
   DELETE FROM metadata WHERE conversation = OLD.number;
+END;
+
+CREATE TRIGGER projects_deleted BEFORE DELETE ON projects
+BEGIN
+  SELECT RAISE(ABORT, 'the default project, and one with conversations, stays')
+  WHERE OLD.number = 1 OR EXISTS (SELECT 1 FROM conversations WHERE project = OLD.number);
 END;
 
 -- For people: one row a conversation. `SELECT * FROM overview;`

@@ -25,18 +25,26 @@ public struct API: Sendable {
     let start = ContinuousClock.now
     let id = RequestID()
     var response: Response
-    var failure: APIError?
+    var code: String?
     do {
       response = try await route(request)
     } catch {
-      response = ErrorAnswer(error).response
-      failure = error
+      let answer = ErrorAnswer(error)
+      response = answer.response
+      code = answer.code
+      if let cause = error.cause {
+        logger.error(
+          "request failed",
+          metadata: [
+            "request_id": "\(id)", "status": "\(response.status.code)", "cause": "\(cause)",
+          ])
+      }
     }
     let elapsed = ContinuousClock.now - start
     response.headers[.requestID] = id.description
     response.headers[.openAIVersion] = "2020-10-01"
     response.headers[.openAIProcessingMilliseconds] = String(elapsed.wholeMilliseconds)
-    log(request, id, response.status, elapsed, failure)
+    if logsRequests { log(request, id, response.status, code, elapsed) }
     return response
   }
 
@@ -67,15 +75,9 @@ public struct API: Sendable {
   }
 
   private func log(
-    _ request: Request, _ id: RequestID, _ status: HTTPResponse.Status, _ elapsed: Duration,
-    _ failure: APIError?
+    _ request: Request, _ id: RequestID, _ status: HTTPResponse.Status, _ code: String?,
+    _ elapsed: Duration
   ) {
-    if let failure, status.kind == .serverError {
-      logger.error(
-        "request failed",
-        metadata: ["request_id": "\(id)", "status": "\(status.code)", "cause": "\(failure)"])
-    }
-    guard logsRequests else { return }
     var metadata: Logger.Metadata = [
       "method": "\(request.method.rawValue)",
       // Without the query, which names metadata; and without control characters, which could
@@ -85,6 +87,7 @@ public struct API: Sendable {
       "milliseconds": "\(elapsed.shownMilliseconds)",
       "request_id": "\(id)",
     ]
+    if let code { metadata["code"] = "\(code)" }
     if let clientID = RequestID.clientID(in: request.headers) {
       metadata["client_request_id"] = "\(clientID.visibleASCII)"
     }

@@ -46,6 +46,14 @@ enum APIError: Error, Sendable {
   /// `/readyz`: the repository cannot be read or written.
   case notReady(RepositoryError)
 
+  /// What failed under the API, if it was not the request.
+  var cause: RepositoryError? {
+    switch self {
+    case .repository(let error), .notReady(let error): error
+    default: nil
+    }
+  }
+
   /// - Parameter id: The conversation that the request named, if it named one.
   init(_ error: RepositoryError, id: String?) {
     if error == .conversationNotFound, let id {

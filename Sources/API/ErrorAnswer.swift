@@ -109,9 +109,8 @@ struct ErrorAnswer {
     case .repository(let error):
       self.init(error)
     case .notReady(let error):
-      let reason = ErrorAnswer(error)
       self.init(
-        .serviceUnavailable, "Not ready: \(reason.message)", code: reason.code ?? "unavailable",
+        .serviceUnavailable, "Not ready: \(error).", code: ErrorAnswer(error).code ?? "unavailable",
         headers: [.retryAfter: Self.retryAfterSeconds])
     }
   }
@@ -222,6 +221,7 @@ struct ErrorAnswer {
     case .queueFull(let writesMax): "Too many writes are waiting (\(writesMax))."
     case .locked: "The database is locked by another process."
     case .diskFailed: "The server's disk reported an error."
+    case .fileGone: "The database file was deleted or replaced while the server runs."
     case .closed: "The server is shutting down."
     }
   }

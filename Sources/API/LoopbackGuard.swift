@@ -30,7 +30,7 @@ enum LoopbackGuard {
     } else if name.lowercased() != "localhost" {
       let parts = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
       guard parts.count == 4, Substring(parts[0]) == "127",
-        parts.allSatisfy({ UInt8(Substring($0)) != nil })
+        parts.allSatisfy({ UInt8(Substring($0)) != nil && $0.first != UInt8(ascii: "+") })
       else { return false }
     }
     return port.isEmpty

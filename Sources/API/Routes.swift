@@ -49,6 +49,9 @@ struct Route: Sendable {
   static func find(
     _ request: Request
   ) throws(APIError) -> (route: Route, parameters: [String]) {
+    guard request.target.path.hasPrefix("/") else {
+      throw .unknownRoute(method: request.method, path: request.target.path)
+    }
     let segments: [String]
     do {
       segments = try request.target.pathSegments()

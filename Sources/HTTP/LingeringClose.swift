@@ -1,6 +1,7 @@
 internal import CMicroHTTPD
 internal import Dispatch
 internal import Glibc
+internal import Synchronization
 
 /// Lets a client that is still sending read the answer that refused it (RFC 9112, section 9.6).
 ///
@@ -10,7 +11,10 @@ internal import Glibc
 ///
 /// `@unchecked Sendable` because only blocks of the serial queue touch it.
 final class LingeringClose: @unchecked Sendable {
+  /// How many sockets may be kept at the same time; beyond that clients may miss their answer.
+  static let countMax = 64
   private static let timeoutSeconds = 2
+  private static let count = Atomic<Int>(0)
   private static let queue = DispatchQueue(label: "conversationd.lingering-close")
 
   private let descriptor: Int32
@@ -20,9 +24,12 @@ final class LingeringClose: @unchecked Sendable {
   /// Keeps a connection's socket open until its client closes it, sends too much, or takes too long.
   static func start(_ connection: OpaquePointer) {
     let original = conversationd_connection_socket(connection)
-    let descriptor = fcntl(original, F_DUPFD_CLOEXEC, 0)
-    // Without a descriptor to spare the client may miss the answer; it is refused all the same.
-    guard descriptor >= 0 else { return }
+    let hasRoom = count.add(1, ordering: .relaxed).newValue <= countMax
+    let descriptor = hasRoom ? fcntl(original, F_DUPFD_CLOEXEC, 0) : -1
+    guard descriptor >= 0 else {
+      count.subtract(1, ordering: .relaxed)
+      return
+    }
     LingeringClose(descriptor).start()
   }
 
@@ -34,7 +41,10 @@ final class LingeringClose: @unchecked Sendable {
   /// The source's handlers hold this object, until it is cancelled.
   private func start() {
     source.setEventHandler { self.drop() }
-    source.setCancelHandler { close(self.descriptor) }
+    source.setCancelHandler {
+      close(self.descriptor)
+      Self.count.subtract(1, ordering: .relaxed)
+    }
     Self.queue.asyncAfter(deadline: .now() + .seconds(Self.timeoutSeconds)) {
       self.source.cancel()
     }

@@ -17,8 +17,9 @@ public struct ListeningSocket: ~Copyable, Sendable {
   /// - Parameters:
   ///   - host: A name or a numeric address.
   ///   - port: 0 to 65535; 0 takes a free one.
-  /// - Throws: `.unknownHost`, or `.cannotBind` with the reason for the last address tried.
-  public init(host: String, port: Int) throws(ListenError) {
+  ///   - loopbackOnly: Whether to refuse an address that others than this machine can reach.
+  /// - Throws: `.unknownHost`, `.notLoopback`, or `.cannotBind` with the reason for the last address tried.
+  public init(host: String, port: Int, loopbackOnly: Bool = false) throws(ListenError) {
     var hints = addrinfo()
     hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
     hints.ai_flags = AI_NUMERICSERV
@@ -30,10 +31,14 @@ public struct ListeningSocket: ~Copyable, Sendable {
     var errorNumber: Int32 = 0
     var candidate = addresses
     while let address = candidate?.pointee {
+      // Before it is bound: a socket that listens takes connections at once.
+      if loopbackOnly, !Self.describe(address.ai_addr, address.ai_addrlen).isLoopback {
+        throw .notLoopback
+      }
       let descriptor = Self.listen(address)
       if descriptor >= 0 {
         self.descriptor = descriptor
-        (authority, isLoopback) = Self.describe(descriptor)
+        (authority, isLoopback) = Self.describeBound(descriptor)
         return
       }
       errorNumber = errno
@@ -65,20 +70,28 @@ public struct ListeningSocket: ~Copyable, Sendable {
     return descriptor
   }
 
-  private static func describe(_ descriptor: Int32) -> (authority: String, isLoopback: Bool) {
+  private static func describeBound(
+    _ descriptor: Int32
+  ) -> (authority: String, isLoopback: Bool) {
     var storage = sockaddr_storage()
     var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-    var host = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-    var port = [CChar](repeating: 0, count: Int(NI_MAXSERV))
-    let code = withUnsafeMutablePointer(to: &storage) { storage in
+    return withUnsafeMutablePointer(to: &storage) { storage in
       storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
         getsockname(descriptor, address, &length)
-        return getnameinfo(
-          address, length, &host, socklen_t(host.count), &port, socklen_t(port.count),
-          NI_NUMERICHOST | NI_NUMERICSERV)
+        return describe(address, length)
       }
     }
-    precondition(code == 0, "a bound socket has a numeric address")
+  }
+
+  private static func describe(
+    _ address: UnsafePointer<sockaddr>, _ length: socklen_t
+  ) -> (authority: String, isLoopback: Bool) {
+    var host = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+    var port = [CChar](repeating: 0, count: Int(NI_MAXSERV))
+    let code = getnameinfo(
+      address, length, &host, socklen_t(host.count), &port, socklen_t(port.count),
+      NI_NUMERICHOST | NI_NUMERICSERV)
+    precondition(code == 0, "a socket's address has a numeric form")
     let name = host.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
     let number = port.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
     let isIPv6 = name.contains(":")
@@ -93,6 +106,8 @@ public struct ListeningSocket: ~Copyable, Sendable {
 public enum ListenError: Error, Equatable, Sendable {
   /// The host is not a name or an address that is known here; the resolver's words.
   case unknownHost(reason: String)
+  /// Others than this machine could reach the address, and only loopback was asked for.
+  case notLoopback
   /// No address could be bound; `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL` and others (bind(2)).
   case cannotBind(errorNumber: Int32)
   /// The server could not start its event loops on the socket.

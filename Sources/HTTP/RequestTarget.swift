@@ -12,7 +12,8 @@ public struct RequestTarget: Sendable {
   /// - Parameter raw: The target as sent.
   public init(_ raw: String) {
     var rest = Substring(raw)
-    if let scheme = ["http://", "https://"].first(where: { rest.lowercased().hasPrefix($0) }) {
+    let scheme = rest.utf8.first == UInt8(ascii: "/") ? nil : Self.scheme(of: rest)
+    if let scheme {
       rest = rest.dropFirst(scheme.count)
       let end = rest.utf8.firstIndex { "/?".utf8.contains($0) } ?? rest.endIndex
       authority = String(rest[..<end])
@@ -24,6 +25,10 @@ public struct RequestTarget: Sendable {
     let path = rest[..<(mark ?? rest.endIndex)]
     self.path = path.isEmpty ? "/" : String(path)
     query = mark.map { String(rest[rest.utf8.index(after: $0)...]) }
+  }
+
+  private static func scheme(of raw: Substring) -> String? {
+    ["http://", "https://"].first { raw.prefix($0.count).lowercased() == $0 }
   }
 
   /// The path's segments, decoded; `/a%2Fb/` has two, `a/b` and an empty one.

@@ -92,7 +92,10 @@ public final class Server: Sendable {
     }
     // From here on no handler starts (see `Exchange.run`), so none can suspend its connection.
     context.isCutOff.store(true, ordering: .sequentiallyConsistent)
-    guard context.handlersRunning.load(ordering: .sequentiallyConsistent) == 0 else { return false }
+    while context.handlersRunning.load(ordering: .sequentiallyConsistent) > 0 {
+      guard .now < deadline else { return false }
+      await Self.pause()
+    }
     MHD_stop_daemon(daemon.handle)
     Unmanaged.passUnretained(context).release()
     return true
@@ -144,7 +147,7 @@ final class ServerContext: Sendable {
 /// Makes room for the connections beside the files that the process has open anyway; the hard limit
 /// of the host stays the bound.
 private func raiseOpenFilesLimit(to connectionsMax: Int) {
-  let otherFiles = 128
+  let otherFiles = 128 + LingeringClose.countMax
   var limit = rlimit()
   guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
   let wanted = rlim_t(connectionsMax + otherFiles)

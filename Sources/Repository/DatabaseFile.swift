@@ -14,6 +14,7 @@ struct DatabaseFile: ~Copyable, Sendable {
 
   /// The absolute path, so that SQLite never takes it for a URI or for `:memory:`.
   let path: String
+  let identity: Identity
   private let descriptor: Int32
 
   enum Lock {
@@ -23,18 +24,37 @@ struct DatabaseFile: ~Copyable, Sendable {
     case shared
   }
 
+  /// Whether `path` still leads to this file: somebody may have deleted it, or put another in its
+  /// place, and what is written then is gone with the last descriptor.
+  static func isInPlace(_ path: String, _ identity: Identity) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && Identity(status) == identity
+  }
+
+  /// Tells one file from every other, whatever it is called.
+  struct Identity: Equatable, Sendable {
+    private let device: dev_t
+    private let inode: ino_t
+
+    init(_ status: stat) {
+      device = status.st_dev
+      inode = status.st_ino
+    }
+  }
+
   /// Opens the file, and creates it with mode 0600 when there is none.
   ///
   /// - Throws: `.cannotOpen` with `ENOENT` when the folder is missing; `.inUse`.
   init(path: String, lock: Lock) throws(DatabaseError) {
     let path = try Self.absolute(path)
-    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    let descriptor = open(path, O_RDWR | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw .cannotOpen(errorNumber: errno) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0, status.st_size != 1 else {
-      // SQLite takes a file of one byte for an empty one, and would write over it.
+    let identity: Identity
+    do throws(DatabaseError) {
+      identity = try Self.requireFile(descriptor)
+    } catch {
       close(descriptor)
-      throw .notADatabase
+      throw error
     }
     guard flock(descriptor, LOCK_NB | (lock == .exclusive ? LOCK_EX : LOCK_SH)) == 0 else {
       let errorNumber = errno
@@ -43,6 +63,7 @@ struct DatabaseFile: ~Copyable, Sendable {
     }
     self.path = path
     self.descriptor = descriptor
+    self.identity = identity
   }
 
   deinit {
@@ -73,7 +94,11 @@ struct DatabaseFile: ~Copyable, Sendable {
   /// - Throws: `.cannotOpen` with `ENOENT` when it does not exist.
   static func openReadOnly(_ path: String) throws(DatabaseError) -> Connection {
     let path = try absolute(path)
-    guard access(path, R_OK) == 0 else { throw .cannotOpen(errorNumber: errno) }
+    // Not to wait for a pipe's other end.
+    let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .cannotOpen(errorNumber: errno) }
+    defer { close(descriptor) }
+    _ = try requireFile(descriptor)
     do {
       return try Connection(path: path, mode: .readOnly, busyTimeoutMilliseconds: 5000)
     } catch {
@@ -87,6 +112,18 @@ struct DatabaseFile: ~Copyable, Sendable {
       return try migrator.state(of: openReadOnly(path))
     } catch {
       throw DatabaseError(error)
+    }
+  }
+
+  /// - Throws: `.cannotOpen` for a folder; `.notADatabase` for a pipe, a device, and a file of one
+  ///   byte, which SQLite takes for an empty one and would write over.
+  private static func requireFile(_ descriptor: Int32) throws(DatabaseError) -> Identity {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw .cannotOpen(errorNumber: errno) }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG where status.st_size != 1: return Identity(status)
+    case S_IFDIR: throw .cannotOpen(errorNumber: EISDIR)
+    default: throw .notADatabase
     }
   }
 
@@ -110,7 +147,7 @@ public enum DatabaseError: Error, Equatable, Sendable {
   case cannotOpen(errorNumber: Int32)
   /// Another server has it open.
   case inUse
-  /// It has no room for a database's header and is not empty.
+  /// It cannot be one: a pipe, a device, a file of one byte.
   case notADatabase
   /// The file system cannot share memory between processes, which the write-ahead log needs.
   case noWriteAheadLog

@@ -75,7 +75,11 @@ public final class Repository: Sendable {
     do {
       let writer = try Writer(path: file.path, settings: settings, now: now)
       writes = WriteQueue(
-        writer: writer, writesMax: settings.waitingWritesMax, whenStopped: whenStopped)
+        writer: writer, writesMax: settings.waitingWritesMax,
+        lockTimeout: .milliseconds(settings.busyTimeoutMilliseconds),
+        isFileInPlace: { [path = file.path, identity = file.identity] in
+          DatabaseFile.isInPlace(path, identity)
+        }, whenStopped: whenStopped)
     } catch {
       throw .sqlite(error)
     }
@@ -86,6 +90,15 @@ public final class Repository: Sendable {
 
   /// The system's clock.
   public static func unixSeconds() -> Int64 { Int64(time(nil)) }
+
+  /// Whether a commit ended in `.commitUnknown` and no further write is taken.
+  public var isStopped: Bool { writes.isStopped }
+
+  /// Tells that `close` will follow soon: from `timeout` on, writes do not wait for another process's
+  /// lock any more.
+  public func prepareToClose(within timeout: Duration) {
+    writes.hurry(within: timeout)
+  }
 
   /// Takes no more writes, commits those that wait, closes the file, and lets others serve it. Reads
   /// must have ended.

@@ -2,7 +2,7 @@ public import Conversations
 public import SQLite
 
 /// Why the repository did not do what was asked. Unless a case says otherwise, nothing was stored.
-public enum RepositoryError: Error, Equatable, Sendable {
+public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible {
   /// No such conversation in the project.
   case conversationNotFound
   /// The conversation is there, and a row of it cannot be shown (its text is not UTF-8, or breaks a
@@ -11,10 +11,10 @@ public enum RepositoryError: Error, Equatable, Sendable {
   /// Nothing can be written at the moment; a repeat may succeed.
   case unavailable(Unavailability)
   /// The disk, or the database's largest size, is full.
-  case storageFull
+  case storageFull(SQLiteError)
   /// The disk failed while the commit was on its way: what was asked may be stored or not, and only
   /// recovery by the next process decides. No further write is taken.
-  case commitUnknown
+  case commitUnknown(SQLiteError)
   /// SQLite reported something that is not foreseen here.
   case storage(SQLiteError)
 
@@ -25,17 +25,35 @@ public enum RepositoryError: Error, Equatable, Sendable {
     /// Another process holds the database's lock for longer than the busy timeout.
     case locked
     /// The disk reported an error before the commit began.
-    case diskFailed
+    case diskFailed(SQLiteError)
+    /// The database file was deleted or replaced under the server: nobody would find the write.
+    case fileGone
     /// The repository is closed, or stopped after `commitUnknown`.
     case closed
+  }
+
+  /// For the log: what happened, with SQLite's words where it has some.
+  public var description: String {
+    switch self {
+    case .conversationNotFound: "conversation not found"
+    case .unreadableConversation(let id): "what is stored for \(id) is not valid"
+    case .unavailable(.queueFull(let writesMax)): "\(writesMax) writes are waiting already"
+    case .unavailable(.locked): "another process holds the database's lock"
+    case .unavailable(.diskFailed(let error)): "the disk failed: \(error)"
+    case .unavailable(.fileGone): "the database file was deleted or replaced"
+    case .unavailable(.closed): "the database is closed"
+    case .storageFull(let error): "the disk is full: \(error)"
+    case .commitUnknown(let error): "a commit ended unknown: \(error)"
+    case .storage(let error): error.description
+    }
   }
 
   init(_ error: SQLiteError) {
     self =
       switch error.kind {
       case .busy: .unavailable(.locked)
-      case .full: .storageFull
-      case .io: .unavailable(.diskFailed)
+      case .full: .storageFull(error)
+      case .io: .unavailable(.diskFailed(error))
       default: .storage(error)
       }
   }

@@ -10,6 +10,8 @@ internal import Synchronization
 final class WriteQueue: @unchecked Sendable {
   private var writer: Writer?
   private let writesMax: Int
+  private let lockTimeout: Duration
+  private let isFileInPlace: @Sendable () -> Bool
   private let whenStopped: @Sendable () -> Void
   private let queue = DispatchQueue(label: "conversationd.writer")
   private let state = Mutex(State())
@@ -21,6 +23,10 @@ final class WriteQueue: @unchecked Sendable {
     /// Whether a block of the queue will come back for what waits.
     var isDraining = false
     var isClosed = false
+    /// Whether a commit ended unknown.
+    var isStopped = false
+    /// When to stop waiting for another process's lock, once the end is near.
+    var lockDeadline: ContinuousClock.Instant?
     /// Whether the last group reached the disk.
     var lastGroupFailed = false
   }
@@ -37,10 +43,18 @@ final class WriteQueue: @unchecked Sendable {
 
   /// - Parameters:
   ///   - writesMax: How many may wait.
+  ///   - lockTimeout: How long a group waits for another process's lock.
+  ///   - isFileInPlace: Asked before each group; false refuses it.
   ///   - whenStopped: Called once when a commit ends unknown and no further write is taken.
-  init(writer: Writer, writesMax: Int, whenStopped: @escaping @Sendable () -> Void) {
+  init(
+    writer: Writer, writesMax: Int, lockTimeout: Duration,
+    isFileInPlace: @escaping @Sendable () -> Bool,
+    whenStopped: @escaping @Sendable () -> Void
+  ) {
     self.writer = writer
     self.writesMax = writesMax
+    self.lockTimeout = lockTimeout
+    self.isFileInPlace = isFileInPlace
     self.whenStopped = whenStopped
   }
 
@@ -74,6 +88,14 @@ final class WriteQueue: @unchecked Sendable {
 
   /// Whether the last group failed, so that only a write can tell whether the next will do.
   var lastGroupFailed: Bool { state.withLock { $0.lastGroupFailed } }
+
+  /// Whether a commit ended unknown and no further write is taken.
+  var isStopped: Bool { state.withLock { $0.isStopped } }
+
+  /// From `timeout` on, a group that does not get the lock at once is refused.
+  func hurry(within timeout: Duration) {
+    state.withLock { $0.lockDeadline = .now + timeout }
+  }
 
   /// Takes no more writes, commits those that wait, and closes the connection.
   func close() async {
@@ -125,7 +147,7 @@ final class WriteQueue: @unchecked Sendable {
     var answers: [Answer] = []
     var groupError: RepositoryError?
     do throws(RepositoryError) {
-      try storing(writer.beginGroup)
+      try begin(writer)
       for write in group {
         let (answer, error) = write.run(writer)
         answers.append(answer)
@@ -141,7 +163,22 @@ final class WriteQueue: @unchecked Sendable {
     for answer in answers { answer(groupError) }
     if let groupError {
       for write in group.dropFirst(answers.count) { write.refuse(groupError) }
-      if groupError == .commitUnknown { stop(writer) }
+      if case .commitUnknown = groupError { stop(writer) }
+    }
+  }
+
+  /// Takes the lock. SQLite waits for it in short pieces, so that an end that comes near meanwhile
+  /// is noticed.
+  private func begin(_ writer: Writer) throws(RepositoryError) {
+    guard isFileInPlace() else { throw .unavailable(.fileGone) }
+    let deadline = ContinuousClock.now + lockTimeout
+    while true {
+      do {
+        return try writer.beginGroup()
+      } catch {
+        let isOver = min(deadline, state.withLock { $0.lockDeadline } ?? deadline) <= .now
+        if isOver || error.kind != .busy { throw RepositoryError(error) }
+      }
     }
   }
 
@@ -153,7 +190,7 @@ final class WriteQueue: @unchecked Sendable {
     } catch {
       switch error.kind {
       case .busy, .full, .constraint: throw RepositoryError(error)
-      default: throw .commitUnknown
+      default: throw .commitUnknown(error)
       }
     }
   }
@@ -162,6 +199,7 @@ final class WriteQueue: @unchecked Sendable {
     writer.leaveToRecovery()
     let waiting = state.withLock { state in
       state.isClosed = true
+      state.isStopped = true
       defer { state.waiting = [] }
       return state.waiting
     }

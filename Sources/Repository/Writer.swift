@@ -4,6 +4,9 @@ internal import SQLite
 /// The one connection that writes, with its statements: what a request does to the rows, inside the
 /// transaction that `WriteQueue` opens and commits.
 final class Writer {
+  /// How long SQLite waits for the lock at a time; `WriteQueue` asks again.
+  private static let lockPieceMilliseconds = 100
+
   private let connection: Connection
   private let now: () -> Int64
   private var random = SystemRandomNumberGenerator()
@@ -27,7 +30,8 @@ final class Writer {
   {
     self.now = now
     connection = try Connection(
-      path: path, mode: .readWrite, busyTimeoutMilliseconds: settings.busyTimeoutMilliseconds)
+      path: path, mode: .readWrite,
+      busyTimeoutMilliseconds: min(settings.busyTimeoutMilliseconds, Self.lockPieceMilliseconds))
     try connection.execute(
       """
       PRAGMA synchronous = \(settings.synchronous.rawValue);
@@ -157,7 +161,9 @@ final class Writer {
 
   // MARK: Transactions
 
-  /// Takes the write lock; waits for it no longer than the busy timeout.
+  /// Takes the write lock.
+  ///
+  /// - Throws: `.busy` when another process holds it for longer than a moment.
   func beginGroup() throws(SQLiteError) {
     try begin.run()
   }
@@ -185,9 +191,13 @@ final class Writer {
       try storing { () throws(SQLiteError) in try releaseSavepoint.run() }
       return result
     } catch {
-      if !connection.isInAutocommit {
-        try? rollbackToSavepoint.run()
-        try? releaseSavepoint.run()
+      guard !connection.isInAutocommit else { throw error }
+      do {
+        try rollbackToSavepoint.run()
+        try releaseSavepoint.run()
+      } catch {
+        // What is half done must not be committed with the others' work: all of it goes.
+        try? connection.execute("ROLLBACK")
       }
       throw error
     }

@@ -22,6 +22,9 @@ struct Failure: Error, CustomStringConvertible {
     let reason =
       switch error {
       case .unknownHost(let reason): reason
+      case .notLoopback:
+        "only loopback addresses are served, since there are no API keys yet and anybody who "
+          + "reaches the port could read and change everything"
       case .cannotBind(EADDRINUSE): "another program uses this port"
       case .cannotBind(EACCES): "this user may not use this port"
       case .cannotBind(EADDRNOTAVAIL): "this machine does not have this address"
@@ -35,7 +38,7 @@ struct Failure: Error, CustomStringConvertible {
     switch error {
     case .cannotOpen(ENOENT): "no such file or folder"
     case .cannotOpen(let number): words(errorNumber: number)
-    case .inUse: "another conversationd serves this file"
+    case .inUse: "another conversationd uses this file"
     case .notADatabase: "not a database"
     case .noWriteAheadLog:
       "this file system cannot share memory between processes, which SQLite's write-ahead log needs"

@@ -77,17 +77,10 @@ struct ServeCommand: AsyncParsableCommand {
   }
 
   private func listen(_ settings: Settings) throws -> ListeningSocket {
-    let socket: ListeningSocket
     do {
-      socket = try ListeningSocket(host: settings.host, port: settings.port)
+      return try ListeningSocket(host: settings.host, port: settings.port, loopbackOnly: true)
     } catch {
       throw Failure(error, host: settings.host, port: settings.port)
     }
-    guard socket.isLoopback else {
-      throw Failure(
-        "address \(settings.host): only loopback addresses are served, since there are no API "
-          + "keys yet and anybody who reaches the port could read and change everything")
-    }
-    return socket
   }
 }

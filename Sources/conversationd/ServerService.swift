@@ -10,6 +10,8 @@ import Synchronization
 final class ServerService: Service {
   /// How long requests in flight may take after SIGTERM.
   private static let drainTimeout = Duration.seconds(5)
+  /// How long writes may still wait for another process's lock then.
+  private static let lockTimeout = Duration.seconds(2)
 
   private let socket: Mutex<ListeningSocket?>
   private let settings: Settings
@@ -33,20 +35,24 @@ final class ServerService: Service {
 
   func run() async throws {
     let (server, authority) = try start()
-    try FileHandle.standardOutput.write(
+    // For whoever reads it; that nobody does is no reason not to serve.
+    try? FileHandle.standardOutput.write(
       contentsOf: Data("conversationd listening on http://\(authority)\n".utf8))
 
-    var isStopped = false
-    for await _ in stops.cancelOnGracefulShutdown() {
-      isStopped = true
-      break
-    }
+    logger.info(
+      "serving",
+      metadata: [
+        "address": "\(authority)", "database": "\(settings.databasePath)",
+        "version": "\(Conversationd.version)",
+      ])
+    for await _ in stops.cancelOnGracefulShutdown() { break }
     logger.info("stopping")
+    repository.prepareToClose(within: Self.lockTimeout)
     guard await server.stop(within: Self.drainTimeout) else {
       throw Failure("requests in flight did not end in time and were cut off")
     }
     await repository.close()
-    if isStopped {
+    if repository.isStopped {
       throw Failure(
         "the disk failed during a commit; restart to recover what has reached it")
     }

@@ -21,6 +21,7 @@ extension APICase {
       unknown("POST", "/v1/x"), unknown("GET", "/"), unknown("GET", "/v1/conversations/"),
       unknown("GET", "/v1/conversations/a/b"), unknown("POST", "/v1//conversations"),
       unknown("GET", "/V1/conversations/a"), unknown("GET", "/healthz/"),
+      unknown("GET", "healthz"), unknown("OPTIONS", "*"),
     ]
     + ["PUT", "PATCH", "OPTIONS", "TRACE", "FOO"].flatMap { method in
       [
@@ -93,7 +94,8 @@ extension APICase {
     }
     + [
       "example.com", "localhost.example.com", "127.0.0.1.example.com", "10.0.0.1", "127.0.0",
-      "127.0.0.256", "[::2]", "[::1", "[::1]x", "localhost:80x", "128.0.0.1", "notlocalhost",
+      "127.0.0.256",
+      "127.+0.0.1", "[::2]", "[::1", "[::1]x", "localhost:80x", "128.0.0.1", "notlocalhost",
     ].map(refusedHost)
     + [
       "null", "https://localhost:8080", "http://localhost", "http://localhost:8081",

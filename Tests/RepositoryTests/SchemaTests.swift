@@ -36,6 +36,17 @@ import Testing
     "INSERT OR REPLACE INTO conversations (id, created_at) VALUES ('\(id)', 10)",
     "INSERT OR REPLACE INTO conversations (number, id, created_at) "
       + "VALUES (1, 'conv_0000000b0000000000000000000000000000000000000000', 11)",
+    "INSERT INTO conversations (number, id, created_at) "
+      + "VALUES (-1, 'conv_0000000b0000000000000000000000000000000000000000', 11)",
+    "INSERT INTO conversations (number, id, created_at) "
+      + "VALUES (9223372036854775807, 'conv_0000000b0000000000000000000000000000000000000000', 11)",
+    "INSERT INTO conversations (id, created_at) "
+      + "VALUES ('conv_0000000b' || char(0) || '000000000000000000000000000000000000000', 11)",
+    "DELETE FROM projects",
+    "UPDATE projects SET number = 3",
+    "INSERT OR REPLACE INTO projects (number, name) VALUES (1, 'other')",
+    "INSERT OR REPLACE INTO projects (number, name) VALUES (2, 'default')",
+    "INSERT INTO projects (number, name) VALUES (-1, 'other')",
     "INSERT INTO conversations (id, created_at) VALUES ('conv_1', 10)",
     "INSERT INTO conversations (id, created_at) "
       + "VALUES ('conv_0000000b0000000000000000000000000000000000000000', 10)",
@@ -56,9 +67,13 @@ import Testing
     #expect(try test.repository.conversation(ConversationID(Self.id)!, in: .default) == before)
     #expect(try test.count("metadata") == 16)
     #expect(try test.count("conversations") == 1)
+    // And whatever was tried, the service goes on.
+    try await test.create(["a": "1"])
   }
 
   @Test(arguments: [
+    "INSERT INTO projects (name) VALUES ('a'), ('b'); DELETE FROM projects WHERE name = 'a'",
+    "UPDATE projects SET name = 'renamed'",
     "INSERT OR REPLACE INTO metadata (conversation, key, value) VALUES (1, 'k1', 'new')",
     "UPDATE metadata SET key = replace(printf('%064d', 0), '0', '😀') WHERE key = 'k1'",
     "UPDATE metadata SET value = replace(printf('%0512d', 0), '0', '😀') WHERE key = 'k1'",

@@ -1,4 +1,5 @@
 import Conversations
+import Foundation
 import SQLite
 import TestSupport
 import Testing
@@ -121,6 +122,23 @@ import Testing
     try outsider.execute("ROLLBACK")
     // Only a write to the disk can tell that it is ready again.
     try await test.repository.checkReadiness()
+    try await test.replace(conversation.id, ["b": "2"])
+    #expect(try test.read(conversation.id) == metadata(["b": "2"]))
+  }
+
+  @Test(arguments: [true, false])
+  func `a file that is deleted or replaced takes no more writes`(isReplaced: Bool) async throws {
+    let test = try TestRepository()
+    let conversation = try await test.create(["a": "1"])
+    try FileManager.default.moveItem(atPath: test.path, toPath: test.path + ".moved")
+    if isReplaced { #expect(FileManager.default.createFile(atPath: test.path, contents: nil)) }
+    #expect(
+      await repositoryError { try await test.replace(conversation.id, [:]) }
+        == .unavailable(.fileGone))
+    if isReplaced { return }
+    #expect(await repositoryError { try await test.repository.checkReadiness() } != nil)
+
+    try FileManager.default.moveItem(atPath: test.path + ".moved", toPath: test.path)
     try await test.replace(conversation.id, ["b": "2"])
     #expect(try test.read(conversation.id) == metadata(["b": "2"]))
   }

@@ -249,7 +249,7 @@ def test_a_second_serve_on_the_same_file_is_refused(server, refused, run, sqlite
     os.symlink("conversations.db", tmp_path / "link.db")
     server.request("POST", "/v1/conversations", {"metadata": {"a": "1"}})
     line = refused("serve", "--port", 0, "--database", name)
-    assert line == f"Error: database '{name}': another conversationd serves this file"
+    assert line == f"Error: database '{name}': another conversationd uses this file"
     # The first one goes on, and others than servers may use the file.
     assert server.request("POST", "/v1/conversations").status == 200
     assert sqlite(name, "SELECT count(*) FROM overview").stdout == "2\n"

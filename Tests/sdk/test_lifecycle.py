@@ -212,6 +212,22 @@ def test_a_full_queue_is_unavailable_at_once(start, wait_until):
     assert {value for (value,) in stored} == taken
 
 
+def test_a_server_that_stops_under_a_foreign_lock_answers_what_is_in_flight(server):
+    first, second = server.connection(), server.connection()
+    with locked(server.database):
+        first.request("POST", "/v1/conversations", json.dumps({"metadata": {"n": "1"}}))
+        # The second one waits for a group of its own, and would wait a busy timeout of its own.
+        second.request("POST", "/v1/conversations", json.dumps({"metadata": {"n": "2"}}))
+        server.send(signal.SIGTERM)
+        for connection in (first, second):
+            answer = read_answer(connection)
+            assert (answer.status, answer.error["code"]) == (503, "unavailable")
+            connection.close()
+        assert server.wait() == 0
+    with closing(sqlite3.connect(server.database)) as connection:
+        assert connection.execute("SELECT count(*) FROM conversations").fetchone() == (0,)
+
+
 # When the disk fails
 
 
@@ -225,6 +241,7 @@ def test_a_commit_that_fails_half_way_ends_the_server_and_loses_no_answered_writ
     answer = create(server, {"n": "unknown", "fill": 500 * "y"})
     assert answer.status == 500
     assert (answer.error["type"], answer.error["code"]) == ("server_error", "commit_unknown")
+    assert "SQLite error 778" in server.log()  # SQLITE_IOERR_WRITE
     assert answer.headers["x-should-retry"] == "false"
     assert "not known" in answer.error["message"]
     assert server.wait() not in (0, -signal.SIGABRT, -signal.SIGXFSZ)
