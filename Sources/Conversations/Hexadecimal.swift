@@ -4,13 +4,18 @@ extension String {
   /// `String(_:radix:)` leaves the zeros away and takes a microsecond for 128 bits, which ids of
   /// requests and conversations would pay each time.
   package init(hexadecimal value: some FixedWidthInteger & UnsignedInteger) {
-    let count = value.bitWidth / 4
-    self.init(unsafeUninitializedCapacity: count) { digits in
-      for index in 0..<count {
-        let nibble = UInt8(truncatingIfNeeded: value >> (4 * (count - 1 - index))) & 0xf
-        digits[index] = nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10
+    self = withUnsafeBytes(of: value.bigEndian) { bytes in
+      String(unsafeUninitializedCapacity: 2 * bytes.count) { digits in
+        for (index, byte) in bytes.enumerated() {
+          digits[2 * index] = Self.digit(byte >> 4)
+          digits[2 * index + 1] = Self.digit(byte & 0xf)
+        }
+        return 2 * bytes.count
       }
-      return count
     }
+  }
+
+  private static func digit(_ value: UInt8) -> UInt8 {
+    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
   }
 }
