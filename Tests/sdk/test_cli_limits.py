@@ -30,7 +30,7 @@ def insert(key, value="'v'", number=1):
     return f"INSERT INTO metadata (conversation, key, value) VALUES ({number}, {key}, {value})"
 
 
-def test_foreign_keys_are_off_in_the_sqlite3_program(server, sqlite):
+def test_foreign_keys_are_off_in_the_sqlite_program(server, sqlite):
     # The tests below mean something only because of that.
     assert sqlite(server.database, "PRAGMA foreign_keys").stdout == "0\n"
 
