@@ -5,8 +5,6 @@ internal import HTTPTypes
 struct Route: Sendable {
   typealias Handler = @Sendable (API, Call) async throws(APIError) -> Response
 
-  /// The path, with `{…}` for a segment that is a parameter.
-  let path: String
   /// What each method does, in the order of the `Allow` field.
   let handlers: [(method: HTTPRequest.Method, handler: Handler)]
   private let segments: [Segment]
@@ -34,8 +32,8 @@ struct Route: Sendable {
     Route("/readyz", [(.get, { api, _ async throws(APIError) in try await api.readiness() })]),
   ]
 
+  /// - Parameter path: With `{…}` for a segment that is a parameter.
   private init(_ path: String, _ handlers: [(HTTPRequest.Method, Handler)]) {
-    self.path = path
     self.handlers = handlers
     segments = path.dropFirst().split(separator: "/").map {
       $0.hasPrefix("{") ? .parameter : .literal(String($0))

@@ -18,7 +18,8 @@ public struct ListeningSocket: ~Copyable, Sendable {
   ///   - host: A name or a numeric address.
   ///   - port: 0 to 65535; 0 takes a free one.
   ///   - loopbackOnly: Whether to refuse an address that others than this machine can reach.
-  /// - Throws: `.unknownHost`, `.notLoopback`, or `.cannotBind` with the reason for the last address tried.
+  /// - Throws: `.unknownHost`, `.notLoopback`, or `.cannotBind` with the reason for the last address
+  ///   tried.
   public init(host: String, port: Int, loopbackOnly: Bool = false) throws(ListenError) {
     var hints = addrinfo()
     hints.ai_socktype = Int32(SOCK_STREAM.rawValue)

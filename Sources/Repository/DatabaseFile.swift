@@ -51,7 +51,9 @@ struct DatabaseFile: ~Copyable, Sendable {
     guard descriptor >= 0 else { throw .cannotOpen(errorNumber: errno) }
     let identity: Identity
     do throws(DatabaseError) {
-      identity = try Self.requireFile(descriptor)
+      var status = stat()
+      guard fstat(descriptor, &status) == 0 else { throw .cannotOpen(errorNumber: errno) }
+      identity = try Self.requireFile(status)
     } catch {
       close(descriptor)
       throw error
@@ -94,11 +96,13 @@ struct DatabaseFile: ~Copyable, Sendable {
   /// - Throws: `.cannotOpen` with `ENOENT` when it does not exist.
   static func openReadOnly(_ path: String) throws(DatabaseError) -> Connection {
     let path = try absolute(path)
-    // Not to wait for a pipe's other end.
-    let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-    guard descriptor >= 0 else { throw .cannotOpen(errorNumber: errno) }
-    defer { close(descriptor) }
-    _ = try requireFile(descriptor)
+    // Looked at without opening it: a pipe would wait for its other end, and closing a descriptor
+    // would drop the locks of this process.
+    var status = stat()
+    guard stat(path, &status) == 0, access(path, R_OK) == 0 else {
+      throw .cannotOpen(errorNumber: errno)
+    }
+    _ = try requireFile(status)
     do {
       return try Connection(path: path, mode: .readOnly, busyTimeoutMilliseconds: 5000)
     } catch {
@@ -117,9 +121,7 @@ struct DatabaseFile: ~Copyable, Sendable {
 
   /// - Throws: `.cannotOpen` for a folder; `.notADatabase` for a pipe, a device, and a file of one
   ///   byte, which SQLite takes for an empty one and would write over.
-  private static func requireFile(_ descriptor: Int32) throws(DatabaseError) -> Identity {
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw .cannotOpen(errorNumber: errno) }
+  private static func requireFile(_ status: stat) throws(DatabaseError) -> Identity {
     switch status.st_mode & S_IFMT {
     case S_IFREG where status.st_size != 1: return Identity(status)
     case S_IFDIR: throw .cannotOpen(errorNumber: EISDIR)

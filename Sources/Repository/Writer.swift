@@ -89,22 +89,24 @@ final class Writer {
     of id: ConversationID, in project: ProjectID, with metadata: Metadata
   ) throws(SQLiteError) -> Conversation? {
     guard let number = try number(of: id, in: project) else { return nil }
-    if let stored = try storedMetadata(number) {
-      // What goes goes first: the set never has a 17th pair on the way.
-      for pair in stored.pairs where metadata.value(for: pair.key) == nil {
-        deletePair.bind(":conversation", number)
-        try deletePair.bind(":key", pair.key)
-        try deletePair.run()
-      }
-      for pair in metadata.pairs
-      where stored.value(for: pair.key)?.hasSameBytes(as: pair.value) != true {
-        try store(pair, number, project)
-      }
+    let stored: Metadata
+    if let readable = try storedMetadata(number) {
+      stored = readable
     } else {
-      // A row that cannot be shown is not worth comparing.
+      // A set with a row that cannot be shown is not worth comparing.
       deletePairs.bind(":conversation", number)
       try deletePairs.run()
-      for pair in metadata.pairs { try store(pair, number, project) }
+      stored = .empty
+    }
+    // What goes goes first: the set never has a 17th pair on the way.
+    for pair in stored.pairs where metadata.value(for: pair.key) == nil {
+      deletePair.bind(":conversation", number)
+      try deletePair.bind(":key", pair.key)
+      try deletePair.run()
+    }
+    for pair in metadata.pairs
+    where stored.value(for: pair.key)?.hasSameBytes(as: pair.value) != true {
+      try store(pair, number, project)
     }
     return Conversation(id: id, metadata: metadata)
   }
@@ -197,7 +199,7 @@ final class Writer {
         try releaseSavepoint.run()
       } catch {
         // What is half done must not be committed with the others' work: all of it goes.
-        try? connection.execute("ROLLBACK")
+        rollBackGroup()
       }
       throw error
     }

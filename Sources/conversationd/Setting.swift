@@ -1,3 +1,6 @@
+import Logging
+import Repository
+
 /// One setting: its name, what it may be, and what it is when nobody says.
 ///
 /// `config/conversationd.yaml` documents each, and the README lists them; a test compares the three.
@@ -26,15 +29,14 @@ struct Setting: Sendable {
   static let databasePath = Setting(
     key: "database.path", kind: .text, defaultValue: "conversations.db")
   static let synchronous = Setting(
-    key: "database.synchronous", kind: .choice(["full", "normal"]), defaultValue: "full")
+    key: "database.synchronous",
+    kind: .choice(Repository.Settings.Synchronous.allCases.map(\.rawValue)), defaultValue: "full")
   static let busyTimeoutMilliseconds = Setting(
     key: "database.busy_timeout_milliseconds", kind: .integer(0...60_000), defaultValue: "5000")
   static let waitingWritesMax = Setting(
     key: "database.waiting_writes_max", kind: .integer(1...100_000), defaultValue: "4096")
   static let logLevel = Setting(
-    key: "log.level",
-    kind: .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]),
-    defaultValue: "info")
+    key: "log.level", kind: .choice(Logger.Level.allCases.map(\.rawValue)), defaultValue: "info")
   static let logFormat = Setting(
     key: "log.format", kind: .choice(["text", "json"]), defaultValue: "text")
   static let logRequests = Setting(

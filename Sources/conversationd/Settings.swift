@@ -123,8 +123,9 @@ struct Settings: Sendable {
   private static func refuseUnknown(
     in node: Node, file: String, path: String = ""
   ) throws {
+    let isSetting = Setting.all.contains { $0.key == path }
     guard case .mapping(let mapping) = node else {
-      guard path.isEmpty || !Setting.all.contains(where: { $0.key == path }) else { return }
+      if isSetting { return }
       // A section whose settings are all commented out.
       let isEmptySection =
         node.scalar?.string.isEmpty == true
@@ -135,7 +136,7 @@ struct Settings: Sendable {
           ? "configuration file '\(file)' must be a mapping of settings"
           : "unknown setting '\(path)' in '\(file)'")
     }
-    guard !Setting.all.contains(where: { $0.key == path }) else {
+    guard !isSetting else {
       throw Failure("setting '\(path)' in '\(file)' must be a single value")
     }
     for (key, value) in mapping {
