@@ -25,6 +25,7 @@ let package = Package(
     .package(
       url: "https://github.com/apple/swift-configuration", from: "1.4.0",
       traits: [.defaults, "YAML"]),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -48,7 +49,7 @@ let package = Package(
         "Conversations", "HTTP", "JSON", "Repository",
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
-      ], swiftSettings: house),
+      ], resources: [.embedInCode("openapi.json")], swiftSettings: house),
     .target(
       name: "HTTP",
       dependencies: ["CMicroHTTPD", .product(name: "HTTPTypes", package: "swift-http-types")],
@@ -58,10 +59,16 @@ let package = Package(
       name: "Repository", dependencies: ["Conversations", "Migrations", "SQLite"],
       swiftSettings: house),
     .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: house),
-    .target(name: "Conversations", swiftSettings: house),
+    .target(
+      name: "Conversations",
+      dependencies: [.product(name: "Crypto", package: "swift-crypto")], swiftSettings: house),
     .target(
       name: "Migrations", path: "migrations",
-      resources: [.embedInCode("0001_create_conversations.sql")], swiftSettings: house),
+      resources: [
+        .embedInCode("0001_create_conversations.sql"),
+        .embedInCode("0002_find_conversations.sql"),
+        .embedInCode("0003_remember_idempotency_keys.sql"),
+      ], swiftSettings: house),
 
     .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
     .systemLibrary(

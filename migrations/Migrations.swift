@@ -5,9 +5,12 @@
 public enum Migrations {
   /// Each migration's name and its SQL; the n-th one takes the database to `user_version` n.
   public static let all: [(name: String, sql: String)] = [
-    (
-      "0001_create_conversations",
-      String(decoding: PackageResources._001_create_conversations_sql, as: UTF8.self)
-    )
+    ("0001_create_conversations", text(PackageResources._001_create_conversations_sql)),
+    ("0002_find_conversations", text(PackageResources._002_find_conversations_sql)),
+    ("0003_remember_idempotency_keys", text(PackageResources._003_remember_idempotency_keys_sql)),
   ]
+
+  private static func text(_ bytes: [UInt8]) -> String {
+    String(decoding: bytes, as: UTF8.self)
+  }
 }

@@ -7,7 +7,7 @@ public import Repository
 /// and logs one line. The rules are the contract's, sections 1 to 5.
 public struct API: Sendable {
   let repository: Repository
-  private let logger: Logger
+  let logger: Logger
   private let logsRequests: Bool
 
   /// - Parameters:
@@ -20,14 +20,14 @@ public struct API: Sendable {
     self.logsRequests = logsRequests
   }
 
-  /// Answers one request. Runs where it is called, and suspends only while a write waits.
+  /// Answers one request. Runs where it is called, and suspends only while a write or a query does.
   public func respond(to request: Request) async -> Response {
     let start = ContinuousClock.now
     let id = RequestID()
     var response: Response
     var code: String?
     do {
-      response = try await route(request)
+      response = try await route(request, id)
     } catch {
       let answer = ErrorAnswer(error)
       response = answer.response
@@ -48,19 +48,21 @@ public struct API: Sendable {
     return response
   }
 
-  private func route(_ request: Request) async throws(APIError) -> Response {
+  private func route(_ request: Request, _ id: RequestID) async throws(APIError) -> Response {
     try LoopbackGuard.admit(request)
     let (route, parameters) = try Route.find(request)
-    let handler = try route.handler(for: request)
+    let operation = try route.operation(for: request)
     switch request.body {
     case .bytes: break
     case .tooLarge(let bytesMax): throw .bodyTooLarge(bytesMax: bytesMax)
     case .ambiguous: throw .ambiguousBody
     }
-    if let parameter = try query(of: request).first {
+    let query = try query(of: request)
+    if !operation.takesQuery, let parameter = query.first {
       throw .unknownParameter(parameter.name)
     }
-    return try await handler(self, Call(request: request, pathParameters: parameters))
+    return try await operation.handler(
+      self, Call(id: id, request: request, pathParameters: parameters, query: query))
   }
 
   private func query(
@@ -97,9 +99,12 @@ public struct API: Sendable {
 
 /// One request on its way through a route.
 struct Call: Sendable {
+  let id: RequestID
   let request: Request
   /// The decoded segments that stand for the `{…}` of the route.
   let pathParameters: [String]
+  /// The decoded query parameters, in the order sent.
+  let query: [(name: String, value: String)]
 }
 
 extension Response {

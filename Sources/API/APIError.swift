@@ -22,7 +22,7 @@ enum APIError: Error, Sendable {
   /// Where the body ends is ambiguous.
   case ambiguousBody
   /// A body of another media type.
-  case unsupportedContentType(String)
+  case unsupportedContentType(String, supported: [String])
   /// The body cannot be read as JSON.
   case json(JSONError)
   /// The body is JSON, but not an object.
@@ -39,6 +39,22 @@ enum APIError: Error, Sendable {
   case metadataValueNotString(key: String, JSON)
   /// A rule of the set is broken.
   case metadata(MetadataError)
+  /// A query parameter that may be there once is there again.
+  case repeatedParameter(String)
+  /// A query parameter is not an integer.
+  case parameterNotAnInteger(name: String, value: String)
+  /// A query parameter is an integer below its limit.
+  case parameterTooSmall(name: String, value: String, smallest: Int)
+  /// A query parameter is an integer above its limit.
+  case parameterTooLarge(name: String, value: String, largest: Int)
+  /// A query parameter is none of the words that it may be.
+  case parameterNotAChoice(name: String, value: String, choices: [String])
+  /// A cursor that cannot be the id of a conversation.
+  case parameterNotAnID(name: String, value: String)
+  /// A limit of the query is passed.
+  case query(ConversationQueryError)
+  /// An idempotency key that cannot be one.
+  case malformedIdempotencyKey
   /// No such conversation; what the path says.
   case conversationNotFound(id: String)
   /// The repository did not do it.
@@ -49,6 +65,9 @@ enum APIError: Error, Sendable {
   /// What failed under the API, if it was not the request.
   var cause: RepositoryError? {
     switch self {
+    case .repository(.preconditionFailed), .repository(.metadata),
+      .repository(.idempotencyKeyReused):
+      nil
     case .repository(let error), .notReady(let error): error
     default: nil
     }

@@ -1,45 +1,97 @@
 internal import Conversations
 internal import HTTP
+internal import HTTPTypes
+internal import Logging
 internal import Repository
 
 extension API {
+  /// `GET /v1/conversations`
+  func listConversations(_ call: Call) async throws(APIError) -> Response {
+    let query = try ListParameters(call.query).query
+    let page = try await storing { () async throws(RepositoryError) in
+      try await repository.conversations(query, in: .default)
+    }
+    if !page.unreadable.isEmpty {
+      logger.error(
+        "left out of a list: what is stored of some conversations is not valid",
+        metadata: [
+          "request_id": "\(call.id)", "count": "\(page.unreadable.count)",
+          "ids": "\(page.unreadable.prefix(3).joined(separator: " "))",
+        ])
+    }
+    return Response(json: .list(page))
+  }
+
   /// `POST /v1/conversations`
   func createConversation(_ call: Call) async throws(APIError) -> Response {
+    let key = try idempotencyKey(call.request)
     let metadata = try RequestBody(call.request).creation()
-    let conversation = try await storing { () async throws(RepositoryError) in
-      try await repository.createConversation(metadata: metadata, in: .default)
+    guard let key else {
+      let conversation = try await storing { () async throws(RepositoryError) in
+        try await repository.createConversation(metadata: metadata, in: .default)
+      }
+      return Response(conversation)
     }
-    return Response(json: .conversation(conversation))
+    let answer = try await storing { () async throws(RepositoryError) in
+      try await repository.createConversation(metadata: metadata, in: .default, once: key) {
+        String(decoding: JSONBody.conversation($0).bytes, as: UTF8.self)
+      }
+    }
+    return Response(answer)
   }
 
   /// `GET /v1/conversations/{conversation_id}`
   func retrieveConversation(_ call: Call) throws(APIError) -> Response {
     let id = try conversationID(call)
+    let conversation: Conversation
     do {
-      return Response(json: .conversation(try repository.conversation(id, in: .default)))
+      conversation = try repository.conversation(id, in: .default)
     } catch {
       throw APIError(error, id: id.description)
     }
+    do {
+      try Precondition(call.request.headers).require(conversation.contentHash)
+    } catch .ifNoneMatch {
+      var response = Response(conversation)
+      response.status = .notModified
+      return response
+    } catch {
+      throw .repository(.preconditionFailed(error))
+    }
+    return Response(conversation)
   }
 
   /// `POST /v1/conversations/{conversation_id}`
   func updateConversation(_ call: Call) async throws(APIError) -> Response {
-    // Existence is looked at last: a wrong body is told first.
-    let metadata = try RequestBody(call.request).update()
-    let id = try conversationID(call)
-    let conversation = try await storing(id) { () async throws(RepositoryError) in
-      try await repository.replaceMetadata(of: id, in: .default, with: metadata)
-    }
-    return Response(json: .conversation(conversation))
+    try await change(call, by: .replace(with: RequestBody(call.request).update()))
+  }
+
+  /// `PATCH /v1/conversations/{conversation_id}`
+  func patchConversation(_ call: Call) async throws(APIError) -> Response {
+    let body = try RequestBody(call.request, of: [RequestBody.mergePatch, RequestBody.json])
+    return try await change(call, by: body.patch())
   }
 
   /// `DELETE /v1/conversations/{conversation_id}`
   func deleteConversation(_ call: Call) async throws(APIError) -> Response {
     let id = try conversationID(call)
     try await storing(id) { () async throws(RepositoryError) in
-      try await repository.deleteConversation(id, in: .default)
+      try await repository.deleteConversation(
+        id, in: .default, if: Precondition(call.request.headers))
     }
     return Response(json: .deletion(of: id))
+  }
+
+  /// Existence is looked at last: a wrong body is told first.
+  private func change(
+    _ call: Call, by change: MetadataChange
+  ) async throws(APIError) -> Response {
+    let id = try conversationID(call)
+    let conversation = try await storing(id) { () async throws(RepositoryError) in
+      try await repository.changeMetadata(
+        of: id, in: .default, by: change, if: Precondition(call.request.headers))
+    }
+    return Response(conversation)
   }
 
   /// What cannot be an id matches no row, and is not told apart from one that matches none.
@@ -47,6 +99,14 @@ extension API {
     let text = call.pathParameters[0]
     guard let id = ConversationID(text) else { throw .conversationNotFound(id: text) }
     return id
+  }
+
+  private func idempotencyKey(_ request: Request) throws(APIError) -> IdempotencyKey? {
+    guard let text = request.headers[.idempotencyKey], case .bytes(let body) = request.body else {
+      return nil
+    }
+    guard let key = IdempotencyKey(text, request: body) else { throw .malformedIdempotencyKey }
+    return key
   }
 
   private func storing<T>(
@@ -57,5 +117,20 @@ extension API {
     } catch {
       throw APIError(error, id: id?.description)
     }
+  }
+}
+
+extension Response {
+  fileprivate init(_ conversation: Conversation) {
+    self.init(json: .conversation(conversation))
+    headers[.eTag] = conversation.contentHash.entityTag
+  }
+
+  fileprivate init(_ answer: RememberedAnswer) {
+    self.init(
+      status: .ok,
+      headers: [.contentType: "application/json", .eTag: answer.contentHash.entityTag],
+      body: Array(answer.text.utf8))
+    if answer.isReplay { headers[.idempotentReplayed] = "true" }
   }
 }

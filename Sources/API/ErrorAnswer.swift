@@ -64,11 +64,11 @@ struct ErrorAnswer {
         "Invalid header fields: the end of the request body is ambiguous. Send either one "
           + "'Content-Length' or 'Transfer-Encoding: chunked'.",
         code: "invalid_header")
-    case .unsupportedContentType(let type):
+    case .unsupportedContentType(let type, let supported):
       self.init(
         .badRequest,
-        "Unsupported content type: '\(type)'. "
-          + "This API method only accepts 'application/json' requests.",
+        "Unsupported content type: '\(type)'. This API method only accepts "
+          + "\(Self.choices(supported, "or")) requests.",
         code: "unsupported_content_type")
     case .json(let error):
       self.init(.badRequest, Self.message(error), code: "invalid_json")
@@ -104,6 +104,56 @@ struct ErrorAnswer {
         param: "metadata.\(key)", code: "invalid_type")
     case .metadata(let error):
       self.init(error)
+    case .repeatedParameter(let name):
+      self.init(
+        .badRequest, "Invalid '\(name)': the parameter may be given only once.", param: name,
+        code: "invalid_value")
+    case .parameterNotAnInteger(let name, let value):
+      self.init(
+        .badRequest,
+        "Invalid type for '\(name)': expected an integer, but got \(Self.kind(value)) instead.",
+        param: name, code: "invalid_type")
+    case .parameterTooSmall(let name, let value, let smallest):
+      self.init(
+        .badRequest,
+        "Invalid '\(name)': integer below minimum value. Expected a value >= \(smallest), but got "
+          + "\(value) instead.",
+        param: name, code: "integer_below_min_value")
+    case .parameterTooLarge(let name, let value, let largest):
+      self.init(
+        .badRequest,
+        "Invalid '\(name)': integer above maximum value. Expected a value <= \(largest), but got "
+          + "\(value) instead.",
+        param: name, code: "integer_above_max_value")
+    case .parameterNotAChoice(let name, let value, let choices):
+      self.init(
+        .badRequest,
+        "Invalid value: '\(value)'. Supported values are: \(Self.choices(choices, "and")).",
+        param: name, code: "invalid_value")
+    case .parameterNotAnID(let name, let value):
+      self.init(
+        .badRequest,
+        "Invalid '\(name)': '\(Self.shown(value))' is not the id of a conversation. Expected 'conv_' "
+          + "and 48 lower-case hexadecimal digits.",
+        param: name, code: "invalid_value")
+    case .query(.tooManyConditions):
+      self.init(
+        .badRequest,
+        "Invalid query: too many conditions. Expected at most \(ConversationQuery.conditionsMax) "
+          + "keys in 'metadata', 'metadata_exists' and 'metadata_absent' together.",
+        param: "metadata", code: "object_above_max_properties")
+    case .query(.tooManyValues(let key)):
+      self.init(
+        .badRequest,
+        "Invalid 'metadata.\(Self.shown(key))': array too long. Expected an array with maximum "
+          + "length \(ConversationQuery.valuesMax).",
+        param: "metadata.\(key)", code: "array_above_max_length")
+    case .malformedIdempotencyKey:
+      self.init(
+        .badRequest,
+        "Invalid 'Idempotency-Key' header: expected 1 to \(IdempotencyKey.lengthMax) visible ASCII "
+          + "characters.",
+        code: "invalid_value")
     case .conversationNotFound(let id):
       self.init(.notFound, "Conversation with id '\(id)' not found.")
     case .repository(let error):
@@ -159,6 +209,25 @@ struct ErrorAnswer {
     switch error {
     case .conversationNotFound:
       self.init(.notFound, "Conversation not found.")
+    case .metadata(let error):
+      self.init(error)
+    case .idempotencyKeyReused:
+      self.init(
+        .unprocessableContent,
+        "The 'Idempotency-Key' was used with another request body. Use a new key for a new "
+          + "request.",
+        code: "idempotency_key_reused")
+    case .preconditionFailed(.ifMatch):
+      self.init(
+        .preconditionFailed,
+        "Precondition failed: the conversation's ETag is none of those in 'If-Match'. It was "
+          + "changed; read it again.",
+        code: "precondition_failed")
+    case .preconditionFailed(.ifNoneMatch):
+      self.init(
+        .preconditionFailed,
+        "Precondition failed: the conversation's ETag is one of those in 'If-None-Match'.",
+        code: "precondition_failed")
     case .unreadableConversation(let id):
       self.init(
         .internalServerError,
@@ -179,6 +248,12 @@ struct ErrorAnswer {
         "The server's disk failed while this request was being stored. Whether it is stored is "
           + "not known: read the conversation again before repeating the request.",
         code: "commit_unknown", headers: [.shouldRetry: "false"])
+    case .queryTimeout:
+      self.init(
+        .serviceUnavailable,
+        "The query took too long, or waited too long for others, and was ended. Narrow it: by a pair or a key that fewer "
+          + "conversations have, or by a shorter range of 'created_at'.",
+        code: "query_timeout", headers: [.shouldRetry: "false"])
     case .storage:
       self.init(
         .internalServerError,
@@ -235,6 +310,17 @@ struct ErrorAnswer {
     let scalars = key.unicodeScalars
     guard scalars.count > 20 else { return key }
     return "\(String(scalars.prefix(3)))...\(String(scalars.suffix(3)))"
+  }
+
+  /// `'a' or 'b'`
+  private static func choices(_ words: [String], _ conjunction: String) -> String {
+    words.map { "'\($0)'" }.joined(separator: " \(conjunction) ")
+  }
+
+  /// What a query parameter would be in JSON; its value is always text.
+  private static func kind(_ text: String) -> String {
+    if let json = try? JSON(parsing: Array(text.utf8)), case .decimal = json { return kind(json) }
+    return "a string"
   }
 
   private static func kind(_ json: JSON) -> String {

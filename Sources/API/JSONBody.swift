@@ -16,21 +16,24 @@ struct JSONBody: Sendable {
 
   /// Contract, section 1.
   static func conversation(_ conversation: Conversation) -> JSONBody {
+    JSONBody { $0.conversation(conversation) }
+  }
+
+  /// Contract, section 6.
+  static func list(_ page: ConversationPage) -> JSONBody {
     JSONBody { json in
-      json.raw(#"{"id":"#)
-      json.string(conversation.id.description)
-      json.raw(#","object":"conversation","created_at":"#)
-      json.integer(conversation.createdAt)
-      json.raw(#","metadata":{"#)
+      json.raw(#"{"object":"list","data":["#)
       var separator: StaticString = ""
-      for pair in conversation.metadata.pairs {
+      for conversation in page.conversations {
         json.raw(separator)
-        json.string(pair.key)
-        json.raw(":")
-        json.string(pair.value)
+        json.conversation(conversation)
         separator = ","
       }
-      json.raw("}}")
+      json.raw(#"],"first_id":"#)
+      json.stringOrNull(page.conversations.first?.id.description)
+      json.raw(page.hasMore ? #","has_more":true,"last_id":"# : #","has_more":false,"last_id":"#)
+      json.stringOrNull(page.conversations.last?.id.description)
+      json.raw("}")
     }
   }
 
@@ -58,5 +61,24 @@ struct JSONBody: Sendable {
       json.stringOrNull(code)
       json.raw("}}")
     }
+  }
+}
+
+extension JSONWriter {
+  fileprivate mutating func conversation(_ conversation: Conversation) {
+    raw(#"{"id":"#)
+    string(conversation.id.description)
+    raw(#","object":"conversation","created_at":"#)
+    integer(conversation.createdAt)
+    raw(#","metadata":{"#)
+    var separator: StaticString = ""
+    for pair in conversation.metadata.pairs {
+      raw(separator)
+      string(pair.key)
+      raw(":")
+      string(pair.value)
+      separator = ","
+    }
+    raw("}}")
   }
 }

@@ -8,18 +8,24 @@ internal import JSON
 struct RequestBody {
   private let members: [(key: String, value: JSON)]
 
+  /// The media type of most bodies.
+  static let json = "application/json"
+  /// The media type of a change to a document (RFC 7396).
+  static let mergePatch = "application/merge-patch+json"
+
   /// Reads the object. No body and `null` are an empty one.
   ///
+  /// - Parameter mediaTypes: Those that the route takes, in lower case.
   /// - Throws: `.unsupportedContentType`, `.json`, `.bodyNotObject`.
-  init(_ request: Request) throws(APIError) {
+  init(_ request: Request, of mediaTypes: [String] = [json]) throws(APIError) {
     guard case .bytes(let bytes) = request.body, !bytes.isEmpty else {
       members = []
       return
     }
     if let contentType = request.headers[.contentType] {
       let mediaType = contentType.prefix { $0 != ";" }.trimming(" \t")
-      guard mediaType.lowercased() == "application/json" else {
-        throw .unsupportedContentType(String(mediaType))
+      guard mediaTypes.contains(mediaType.lowercased()) else {
+        throw .unsupportedContentType(String(mediaType), supported: mediaTypes)
       }
     }
     let json: JSON
@@ -51,6 +57,21 @@ struct RequestBody {
     guard let value = self["metadata"] else { throw .missingParameter("metadata") }
     try refuseUnknown(except: ["metadata"])
     return try metadata(value)
+  }
+
+  /// What a merge patch does: null removes a key, a string sets it, and what is not named stays.
+  func patch() throws(APIError) -> MetadataChange {
+    try refuseUnknown(except: ["metadata"])
+    switch self["metadata"] {
+    case nil: return .merge(remove: [], set: [])
+    case .null: return .replace(with: .empty)
+    case .object(let members):
+      // A key that goes can break no rule: it was within the limits, or was never there.
+      let removals = KeySet(members.lazy.filter { $0.value.isNull }.map(\.key))
+      let set = try metadata(.object(members.filter { !$0.value.isNull }))
+      return .merge(remove: removals, set: set.pairs)
+    case let value?: throw .metadataNotObject(value)
+    }
   }
 
   private subscript(name: String) -> JSON? {
@@ -88,6 +109,12 @@ struct RequestBody {
     } catch {
       throw .metadata(error)
     }
+  }
+}
+
+extension JSON {
+  fileprivate var isNull: Bool {
+    if case .null = self { true } else { false }
   }
 }
 

@@ -28,5 +28,7 @@ extension HTTPField.Name {
   static let openAIVersion = Self("openai-version")!
   static let openAIProcessingMilliseconds = Self("openai-processing-ms")!
   static let shouldRetry = Self("x-should-retry")!
+  static let idempotencyKey = Self("idempotency-key")!
+  static let idempotentReplayed = Self("idempotent-replayed")!
   static let host = Self("host")!
 }

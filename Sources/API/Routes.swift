@@ -1,12 +1,28 @@
 internal import HTTP
 internal import HTTPTypes
 
-/// One path and what its methods do.
-struct Route: Sendable {
+/// What one method of a path does.
+struct Operation: Sendable {
   typealias Handler = @Sendable (API, Call) async throws(APIError) -> Response
 
-  /// What each method does, in the order of the `Allow` field.
-  let handlers: [(method: HTTPRequest.Method, handler: Handler)]
+  let method: HTTPRequest.Method
+  /// Whether it has query parameters; one that has none refuses every one.
+  let takesQuery: Bool
+  let handler: Handler
+
+  static func on(
+    _ method: HTTPRequest.Method, takesQuery: Bool = false, _ handler: @escaping Handler
+  ) -> Operation {
+    Operation(method: method, takesQuery: takesQuery, handler: handler)
+  }
+}
+
+/// One path and what its methods do.
+struct Route: Sendable {
+  /// The path, with `{…}` for a segment that is a parameter.
+  let path: String
+  /// In the order of the `Allow` field.
+  let operations: [Operation]
   private let segments: [Segment]
 
   private enum Segment: Sendable {
@@ -18,23 +34,24 @@ struct Route: Sendable {
   static let all = [
     Route(
       "/v1/conversations",
-      [
-        (.post, { api, call async throws(APIError) in try await api.createConversation(call) })
-      ]),
+      .on(.get, takesQuery: true) { api, call async throws(APIError) in
+        try await api.listConversations(call)
+      },
+      .on(.post) { api, call async throws(APIError) in try await api.createConversation(call) }),
     Route(
       "/v1/conversations/{conversation_id}",
-      [
-        (.get, { api, call async throws(APIError) in try api.retrieveConversation(call) }),
-        (.post, { api, call async throws(APIError) in try await api.updateConversation(call) }),
-        (.delete, { api, call async throws(APIError) in try await api.deleteConversation(call) }),
-      ]),
-    Route("/healthz", [(.get, { api, _ async throws(APIError) in api.health() })]),
-    Route("/readyz", [(.get, { api, _ async throws(APIError) in try await api.readiness() })]),
+      .on(.get) { api, call async throws(APIError) in try api.retrieveConversation(call) },
+      .on(.post) { api, call async throws(APIError) in try await api.updateConversation(call) },
+      .on(.patch) { api, call async throws(APIError) in try await api.patchConversation(call) },
+      .on(.delete) { api, call async throws(APIError) in try await api.deleteConversation(call) }),
+    Route("/healthz", .on(.get) { api, _ async throws(APIError) in api.health() }),
+    Route("/readyz", .on(.get) { api, _ async throws(APIError) in try await api.readiness() }),
+    Route("/openapi.json", .on(.get) { api, _ async throws(APIError) in api.description() }),
   ]
 
-  /// - Parameter path: With `{…}` for a segment that is a parameter.
-  private init(_ path: String, _ handlers: [(HTTPRequest.Method, Handler)]) {
-    self.handlers = handlers
+  private init(_ path: String, _ operations: Operation...) {
+    self.path = path
+    self.operations = operations
     segments = path.dropFirst().split(separator: "/").map {
       $0.hasPrefix("{") ? .parameter : .literal(String($0))
     }
@@ -66,17 +83,17 @@ struct Route: Sendable {
   /// body away.
   ///
   /// - Throws: `.methodNotAllowed`.
-  func handler(for request: Request) throws(APIError) -> Handler {
+  func operation(for request: Request) throws(APIError) -> Operation {
     let method = request.method == .head ? .get : request.method
-    guard let found = handlers.first(where: { $0.method == method }) else {
+    guard let found = operations.first(where: { $0.method == method }) else {
       throw .methodNotAllowed(
         method: request.method, path: request.target.path, allowed: allowedMethods)
     }
-    return found.handler
+    return found
   }
 
   private var allowedMethods: [HTTPRequest.Method] {
-    handlers.flatMap { $0.method == .get ? [.get, .head] : [$0.method] }
+    operations.flatMap { $0.method == .get ? [.get, .head] : [$0.method] }
   }
 
   /// - Returns: nil when the path is another one. A parameter is never empty.

@@ -57,6 +57,16 @@ public struct ConversationID: Hashable, Sendable, CustomStringConvertible {
   /// When the conversation was created, in Unix seconds.
   public var createdAt: Int64 { Int64(digits(0..<8) as UInt32) }
 
+  /// A text that stands, in code point order, after all ids of earlier seconds and before all of
+  /// this one and later; no id is equal to it.
+  public static func place(before unixSeconds: Int64) -> String {
+    switch unixSeconds {
+    case ..<0: prefix
+    case 0...Int64(UInt32.max): prefix + String(hexadecimal: UInt32(unixSeconds))
+    default: prefix + "g"
+    }
+  }
+
   private init(seconds: UInt32, high: UInt32, low: UInt128) {
     description =
       Self.prefix + String(hexadecimal: seconds) + String(hexadecimal: high)

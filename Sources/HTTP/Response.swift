@@ -1,7 +1,7 @@
 public import HTTPTypes
 
 /// The answer to one request. The server adds what belongs to the connection: `Content-Length`,
-/// `Date`, `Connection`; and leaves the body away for HEAD.
+/// `Date`, `Connection`; and leaves the body away for HEAD and for 304, which have its length.
 public struct Response: Sendable {
   /// The status.
   public var status: HTTPResponse.Status

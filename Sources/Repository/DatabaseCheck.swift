@@ -9,6 +9,8 @@ public enum DatabaseFinding: Equatable, Sendable {
   case orphans(table: String, parent: String, rows: Int)
   /// A conversation whose id cannot be one.
   case unreadableConversation(number: Int64)
+  /// A conversation whose id sorts before that of an earlier number, so that lists miss it.
+  case outOfOrder(conversation: String)
   /// More pairs than a set may have.
   case tooManyPairs(conversation: String, count: Int)
   /// A pair whose key or value is not UTF-8; the key is repaired.
@@ -99,9 +101,14 @@ extension DatabaseReport {
   ) throws(SQLiteError) {
     let rows = try connection.prepare(
       "SELECT number, id, created_at FROM conversations ORDER BY number")
+    var newest: ConversationID?
     while try rows.step() {
       conversationCount += 1
       let id = rows.text(1).flatMap { ConversationID($0) }
+      if let id {
+        if let newest, id < newest { findings.append(.outOfOrder(conversation: id.description)) }
+        newest = max(newest ?? id, id)
+      }
       if id?.createdAt != rows.integer(2) {
         findings.append(.unreadableConversation(number: rows.integer(0)))
       }

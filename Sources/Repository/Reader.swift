@@ -5,6 +5,7 @@ internal import Synchronization
 /// One read-only connection with its statements.
 final class Reader {
   private let select: Statement
+  private let selectOldKey: Statement
 
   init(path: String, busyTimeoutMilliseconds: Int) throws(SQLiteError) {
     let connection = try Connection(
@@ -20,6 +21,8 @@ final class Reader {
       WHERE conversations.id = :id AND conversations.project = :project
       ORDER BY metadata.key
       """)
+    selectOldKey = try connection.prepare(
+      "SELECT EXISTS (SELECT 1 FROM idempotency_keys WHERE created_at <= :oldest)")
   }
 
   /// - Throws: `.conversationNotFound`, `.unreadableConversation`.
@@ -40,6 +43,15 @@ final class Reader {
     }
     guard let metadata else { throw .unreadableConversation(id) }
     return Conversation(id: id, metadata: metadata)
+  }
+
+  /// Whether there is an idempotency key of that time or before.
+  func hasIdempotencyKey(through oldest: Int64) throws(RepositoryError) -> Bool {
+    defer { selectOldKey.reset() }
+    selectOldKey.bind(":oldest", oldest)
+    return try storing { () throws(SQLiteError) in
+      try selectOldKey.step() && selectOldKey.integer(0) == 1
+    }
   }
 
   /// Reads a page that every database has.

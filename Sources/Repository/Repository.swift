@@ -5,7 +5,8 @@ internal import Synchronization
 
 /// Conversations and their metadata on disk.
 ///
-/// Reads run on the caller's thread, on read-only connections of their own. Writes go through one
+/// A point read runs on the caller's thread, a query on one of a few others, each on a read-only
+/// connection of its own. Writes go through one
 /// queue that groups them into commits; when a write returns, it is on disk.
 public final class Repository: Sendable {
   /// How a database is used.
@@ -24,18 +25,31 @@ public final class Repository: Sendable {
     public var busyTimeoutMilliseconds: Int
     /// How many writes may wait for the one writer.
     public var waitingWritesMax: Int
+    /// How many queries run at the same time, each on a thread of its own; at least 1.
+    public var queryThreads: Int
+    /// How long a query may take.
+    public var queryTimeoutMilliseconds: Int
+    /// How long an idempotency key is remembered.
+    public var idempotencySeconds: Int
 
     /// - Parameters:
     ///   - synchronous: When a commit counts as done.
     ///   - busyTimeoutMilliseconds: How long to wait for another process's lock.
     ///   - waitingWritesMax: How many writes may wait for the one writer.
+    ///   - queryThreads: How many queries run at the same time; at least 1.
+    ///   - queryTimeoutMilliseconds: How long a query may take.
+    ///   - idempotencySeconds: How long an idempotency key is remembered.
     public init(
       synchronous: Synchronous = .full, busyTimeoutMilliseconds: Int = 5000,
-      waitingWritesMax: Int = 4096
+      waitingWritesMax: Int = 4096, queryThreads: Int = 2, queryTimeoutMilliseconds: Int = 2000,
+      idempotencySeconds: Int = 86_400
     ) {
       self.synchronous = synchronous
       self.busyTimeoutMilliseconds = busyTimeoutMilliseconds
       self.waitingWritesMax = waitingWritesMax
+      self.queryThreads = queryThreads
+      self.queryTimeoutMilliseconds = queryTimeoutMilliseconds
+      self.idempotencySeconds = idempotencySeconds
     }
   }
 
@@ -52,6 +66,9 @@ public final class Repository: Sendable {
   /// nil once it is closed.
   private let file: Mutex<DatabaseFile?>
   private let readers: ReaderPool
+  private let queries: QueryPool
+  private let now: @Sendable () -> Int64
+  private let idempotencySeconds: Int
   let writes: WriteQueue
 
   /// Opens a database, creates it when there is none, and migrates it. No other server can open it
@@ -85,6 +102,14 @@ public final class Repository: Sendable {
     }
     readers = ReaderPool(
       path: file.path, busyTimeoutMilliseconds: settings.busyTimeoutMilliseconds)
+    queries = QueryPool(
+      path: file.path,
+      busyTimeoutMilliseconds: min(
+        settings.busyTimeoutMilliseconds, settings.queryTimeoutMilliseconds),
+      threads: settings.queryThreads,
+      timeout: .milliseconds(settings.queryTimeoutMilliseconds))
+    self.now = now
+    idempotencySeconds = settings.idempotencySeconds
     self.file = Mutex(file)
   }
 
@@ -95,9 +120,10 @@ public final class Repository: Sendable {
   public var isStopped: Bool { writes.isStopped }
 
   /// Tells that `close` will follow soon: from `timeout` on, writes do not wait for another process's
-  /// lock any more.
+  /// lock any more, and queries end.
   public func prepareToClose(within timeout: Duration) {
     writes.hurry(within: timeout)
+    queries.hurry(within: timeout)
   }
 
   /// Takes no more writes, commits those that wait, closes the file, and lets others serve it. Reads
@@ -105,6 +131,7 @@ public final class Repository: Sendable {
   public func close() async {
     // The last connection to close writes the log back, and only the writer may.
     readers.close()
+    queries.close()
     await writes.close()
     file.withLock { $0 = nil }
   }
@@ -120,43 +147,81 @@ public final class Repository: Sendable {
     }
   }
 
+  /// Reads a page of the conversations that a query asks for, as of one moment, on a thread of its
+  /// own.
+  ///
+  /// - Throws: `.queryTimeout`.
+  public func conversations(
+    _ query: ConversationQuery, in project: ProjectID
+  ) async throws(RepositoryError) -> ConversationPage {
+    try await queries.run { reader, isOver throws(RepositoryError) in
+      try reader.page(query, in: project, isOver: isOver)
+    }
+  }
+
   /// Stores a new conversation.
   public func createConversation(
     metadata: Metadata, in project: ProjectID
   ) async throws(RepositoryError) -> Conversation {
     try await writes.write { writer throws(RepositoryError) in
       try storing { () throws(SQLiteError) in
-        try writer.createConversation(metadata: metadata, in: project)
+        try writer.createConversation(metadata: metadata, in: project).conversation
       }
     }
   }
 
-  /// Makes a conversation's set exactly `metadata`.
+  /// Stores a new conversation, unless one was stored under the same key: then the first answer is
+  /// returned once more, for as long as the key is remembered and the conversation exists.
   ///
-  /// - Throws: `.conversationNotFound`.
-  public func replaceMetadata(
-    of id: ConversationID, in project: ProjectID, with metadata: Metadata
+  /// - Parameter answer: What is answered for a new conversation; it is stored too, and so has no
+  ///   U+0000.
+  /// - Throws: `.idempotencyKeyReused`.
+  public func createConversation(
+    metadata: Metadata, in project: ProjectID, once key: IdempotencyKey,
+    answer: @escaping @Sendable (Conversation) -> String
+  ) async throws(RepositoryError) -> RememberedAnswer {
+    try await writes.write { writer throws(RepositoryError) in
+      try writer.createConversation(metadata: metadata, in: project, once: key, answer: answer)
+    }
+  }
+
+  /// Forgets idempotency keys that are too old, in small steps between which other writes run. Stops
+  /// early when the task is cancelled.
+  public func forgetOldIdempotencyKeys() async throws(RepositoryError) {
+    let oldest = now() - Int64(idempotencySeconds)
+    // A reader looks, since the writer would take the lock from others for nothing.
+    while try readers.read({ reader throws(RepositoryError) in
+      try reader.hasIdempotencyKey(through: oldest)
+    }), !Task.isCancelled {
+      try await writes.write { writer throws(RepositoryError) in
+        try storing { () throws(SQLiteError) in try writer.forgetIdempotencyKeys(through: oldest) }
+      }
+    }
+  }
+
+  /// Changes a conversation's set.
+  ///
+  /// - Parameter precondition: What the content must be before, looked at in the same transaction.
+  /// - Throws: `.conversationNotFound`, `.preconditionFailed`; `.metadata` when the result would break
+  ///   a rule; `.unreadableConversation` when the result would depend on what cannot be read.
+  public func changeMetadata(
+    of id: ConversationID, in project: ProjectID, by change: MetadataChange,
+    if precondition: Precondition = .none
   ) async throws(RepositoryError) -> Conversation {
     try await writes.write { writer throws(RepositoryError) in
-      let conversation = try storing { () throws(SQLiteError) in
-        try writer.replaceMetadata(of: id, in: project, with: metadata)
-      }
-      guard let conversation else { throw .conversationNotFound }
-      return conversation
+      try writer.changeMetadata(of: id, in: project, by: change, if: precondition)
     }
   }
 
-  /// Deletes a conversation and its metadata.
+  /// Deletes a conversation and all that is stored of it.
   ///
-  /// - Throws: `.conversationNotFound`.
+  /// - Parameter precondition: What the content must be before, looked at in the same transaction.
+  /// - Throws: `.conversationNotFound`, `.preconditionFailed`.
   public func deleteConversation(
-    _ id: ConversationID, in project: ProjectID
+    _ id: ConversationID, in project: ProjectID, if precondition: Precondition = .none
   ) async throws(RepositoryError) {
     try await writes.write { writer throws(RepositoryError) in
-      let wasThere = try storing { () throws(SQLiteError) in
-        try writer.deleteConversation(id, in: project)
-      }
-      guard wasThere else { throw .conversationNotFound }
+      try writer.deleteConversation(id, in: project, if: precondition)
     }
   }
 

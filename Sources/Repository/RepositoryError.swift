@@ -8,6 +8,14 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
   /// The conversation is there, and a row of it cannot be shown (its text is not UTF-8, or breaks a
   /// limit that somebody switched off). An update replaces such rows.
   case unreadableConversation(ConversationID)
+  /// The conversation's content is not what the request demands.
+  case preconditionFailed(Precondition.Failure)
+  /// The set would break a rule after the change.
+  case metadata(MetadataError)
+  /// The idempotency key was used for a request with other bytes.
+  case idempotencyKeyReused
+  /// A query reached its deadline.
+  case queryTimeout
   /// Nothing can be written at the moment; a repeat may succeed.
   case unavailable(Unavailability)
   /// The disk, or the database's largest size, is full.
@@ -37,6 +45,10 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
     switch self {
     case .conversationNotFound: "conversation not found"
     case .unreadableConversation(let id): "what is stored for \(id) is not valid"
+    case .preconditionFailed(let failure): "precondition failed: \(failure)"
+    case .metadata: "the metadata would break a rule"
+    case .idempotencyKeyReused: "an idempotency key was used for another request"
+    case .queryTimeout: "a query reached its deadline"
     case .unavailable(.queueFull(let writesMax)): "\(writesMax) writes are waiting already"
     case .unavailable(.locked): "another process holds the database's lock"
     case .unavailable(.diskFailed(let error)): "the disk failed: \(error)"

@@ -10,6 +10,8 @@ final class Writer {
   private let connection: Connection
   private let now: () -> Int64
   private var random = SystemRandomNumberGenerator()
+  /// Also when its conversation is deleted again: a client may hold it as its place in a list.
+  private var lastMadeID: ConversationID?
 
   private let begin: Statement
   private let commit: Statement
@@ -24,6 +26,7 @@ final class Writer {
   private let deletePairs: Statement
   private let deletePair: Statement
   private let upsertPair: Statement
+  private let idempotency: IdempotencyTable
 
   /// - Parameter now: The clock, in Unix seconds.
   init(path: String, settings: Repository.Settings, now: @escaping () -> Int64) throws(SQLiteError)
@@ -52,7 +55,7 @@ final class Writer {
     selectConversation = try connection.prepare(
       "SELECT number FROM conversations WHERE id = :id AND project = :project")
     deleteConversation = try connection.prepare(
-      "DELETE FROM conversations WHERE id = :id AND project = :project")
+      "DELETE FROM conversations WHERE number = :number")
     selectPairs = try connection.prepare(
       "SELECT key, value FROM metadata WHERE conversation = :conversation ORDER BY key")
     deletePairs = try connection.prepare("DELETE FROM metadata WHERE conversation = :conversation")
@@ -64,6 +67,7 @@ final class Writer {
       VALUES (:project, :conversation, :key, :value)
       ON CONFLICT (conversation, key) DO UPDATE SET value = excluded.value
       """)
+    idempotency = try IdempotencyTable(connection, retentionSeconds: settings.idempotencySeconds)
   }
 
   // MARK: Requests
@@ -71,33 +75,83 @@ final class Writer {
   /// Stores a new conversation, whose id sorts after every other.
   func createConversation(
     metadata: Metadata, in project: ProjectID
-  ) throws(SQLiteError) -> Conversation {
-    let id = ConversationID(at: now(), after: try newestID(), using: &random)
+  ) throws(SQLiteError) -> (conversation: Conversation, number: Int64) {
+    let newest = [try newestStoredID(), lastMadeID].compactMap { $0 }.max()
+    let id = ConversationID(at: now(), after: newest, using: &random)
+    lastMadeID = id
     insertConversation.bind(":project", project.number)
     try insertConversation.bind(":id", id.description)
     insertConversation.bind(":created_at", id.createdAt)
     try insertConversation.run()
     let number = connection.lastInsertedNumber
     for pair in metadata.pairs { try store(pair, number, project) }
+    return (Conversation(id: id, metadata: metadata), number)
+  }
+
+  /// Stores a new conversation under a key, or finds what was answered under it.
+  ///
+  /// - Throws: `.idempotencyKeyReused`.
+  func createConversation(
+    metadata: Metadata, in project: ProjectID, once key: IdempotencyKey,
+    answer: (Conversation) -> String
+  ) throws(RepositoryError) -> RememberedAnswer {
+    if let known = try idempotency.answer(to: key, in: project, now: now()) { return known }
+    return try storing { () throws(SQLiteError) in
+      let (conversation, number) = try createConversation(metadata: metadata, in: project)
+      let answer = RememberedAnswer(
+        text: answer(conversation), contentHash: conversation.contentHash, isReplay: false)
+      try idempotency.remember(answer, to: key, in: project, conversation: number, now: now())
+      return answer
+    }
+  }
+
+  /// Forgets some of the idempotency keys of that time or before.
+  func forgetIdempotencyKeys(through oldest: Int64) throws(SQLiteError) {
+    try idempotency.forget(through: oldest)
+  }
+
+  /// Changes the set. Rows that stay the same are not written again.
+  ///
+  /// - Throws: `.conversationNotFound`, `.preconditionFailed`, `.metadata`,
+  ///   `.unreadableConversation`.
+  func changeMetadata(
+    of id: ConversationID, in project: ProjectID, by change: MetadataChange,
+    if precondition: Precondition
+  ) throws(RepositoryError) -> Conversation {
+    let number = try requireNumber(of: id, in: project)
+    let stored = try storing { () throws(SQLiteError) in try storedMetadata(number) }
+    try require(precondition, id, stored)
+    if stored == nil, case .merge = change { throw .unreadableConversation(id) }
+    let metadata: Metadata
+    do {
+      metadata = try change.applied(to: stored ?? .empty)
+    } catch {
+      throw .metadata(error)
+    }
+    try storing { () throws(SQLiteError) in
+      if stored == nil {
+        // A set with a row that cannot be shown is not worth comparing.
+        deletePairs.bind(":conversation", number)
+        try deletePairs.run()
+      }
+      try replace(stored ?? .empty, by: metadata, number, project)
+    }
     return Conversation(id: id, metadata: metadata)
   }
 
-  /// Makes the set exactly `metadata`. Rows that stay the same are not written again.
-  ///
-  /// - Returns: nil when there is no such conversation.
-  func replaceMetadata(
-    of id: ConversationID, in project: ProjectID, with metadata: Metadata
-  ) throws(SQLiteError) -> Conversation? {
-    guard let number = try number(of: id, in: project) else { return nil }
-    let stored: Metadata
-    if let readable = try storedMetadata(number) {
-      stored = readable
-    } else {
-      // A set with a row that cannot be shown is not worth comparing.
-      deletePairs.bind(":conversation", number)
-      try deletePairs.run()
-      stored = .empty
+  private func require(
+    _ precondition: Precondition, _ id: ConversationID, _ stored: Metadata?
+  ) throws(RepositoryError) {
+    do {
+      try precondition.require(stored.map { Conversation(id: id, metadata: $0).contentHash })
+    } catch {
+      throw .preconditionFailed(error)
     }
+  }
+
+  private func replace(
+    _ stored: Metadata, by metadata: Metadata, _ number: Int64, _ project: ProjectID
+  ) throws(SQLiteError) {
     // What goes goes first: the set never has a 17th pair on the way.
     for pair in stored.pairs where metadata.value(for: pair.key) == nil {
       deletePair.bind(":conversation", number)
@@ -108,19 +162,23 @@ final class Writer {
     where stored.value(for: pair.key)?.hasSameBytes(as: pair.value) != true {
       try store(pair, number, project)
     }
-    return Conversation(id: id, metadata: metadata)
   }
 
-  /// Deletes a conversation and, by the schema, its pairs.
+  /// Deletes a conversation and, by the schema, its pairs and its idempotency key.
   ///
-  /// - Returns: False when there is no such conversation.
+  /// - Throws: `.conversationNotFound`, `.preconditionFailed`.
   func deleteConversation(
-    _ id: ConversationID, in project: ProjectID
-  ) throws(SQLiteError) -> Bool {
-    try deleteConversation.bind(":id", id.description)
-    deleteConversation.bind(":project", project.number)
-    try deleteConversation.run()
-    return connection.changeCount > 0
+    _ id: ConversationID, in project: ProjectID, if precondition: Precondition
+  ) throws(RepositoryError) {
+    let number = try requireNumber(of: id, in: project)
+    if !precondition.isEmpty {
+      let stored = try storing { () throws(SQLiteError) in try storedMetadata(number) }
+      try require(precondition, id, stored)
+    }
+    try storing { () throws(SQLiteError) in
+      deleteConversation.bind(":number", number)
+      try deleteConversation.run()
+    }
   }
 
   /// Writes a page with its own content, so that the commit has to reach the disk.
@@ -129,17 +187,21 @@ final class Writer {
     try connection.execute("PRAGMA user_version = \(version)")
   }
 
-  private func number(
+  private func requireNumber(
     of id: ConversationID, in project: ProjectID
-  ) throws(SQLiteError) -> Int64? {
+  ) throws(RepositoryError) -> Int64 {
     defer { selectConversation.reset() }
-    try selectConversation.bind(":id", id.description)
-    selectConversation.bind(":project", project.number)
-    return try selectConversation.step() ? selectConversation.integer(0) : nil
+    let isThere = try storing { () throws(SQLiteError) in
+      try selectConversation.bind(":id", id.description)
+      selectConversation.bind(":project", project.number)
+      return try selectConversation.step()
+    }
+    guard isThere else { throw .conversationNotFound }
+    return selectConversation.integer(0)
   }
 
   /// The newest id in the file, read inside the transaction: others may insert too.
-  private func newestID() throws(SQLiteError) -> ConversationID? {
+  private func newestStoredID() throws(SQLiteError) -> ConversationID? {
     defer { selectNewestID.reset() }
     guard try selectNewestID.step() else { return nil }
     return selectNewestID.text(0).flatMap { ConversationID($0) }

@@ -84,6 +84,19 @@ public struct Statement: ~Copyable {
     String(decoding: bytes(column), as: UTF8.self)
   }
 
+  /// What the statement has done since it was compiled
+  /// (https://www.sqlite.org/c3ref/c_stmtstatus_counter.html).
+  public var work: StatementWork {
+    StatementWork(
+      fullScanSteps: count(SQLITE_STMTSTATUS_FULLSCAN_STEP), sorts: count(SQLITE_STMTSTATUS_SORT),
+      automaticIndexRows: count(SQLITE_STMTSTATUS_AUTOINDEX),
+      instructions: count(SQLITE_STMTSTATUS_VM_STEP), runs: count(SQLITE_STMTSTATUS_RUN))
+  }
+
+  private func count(_ counter: Int32) -> Int {
+    Int(sqlite3_stmt_status(handle, counter, 0))
+  }
+
   // The buffer is SQLite's, and good until the next step, reset or conversion of this column.
   private func bytes(_ column: Int32) -> UnsafeBufferPointer<UInt8> {
     let start = sqlite3_column_text(handle, column)
@@ -102,5 +115,38 @@ public struct Statement: ~Copyable {
 
   private func error(_ code: Int32) -> SQLiteError {
     SQLiteError(code: code, database: sqlite3_db_handle(handle))
+  }
+}
+
+/// How much a statement has done.
+public struct StatementWork: Equatable, Sendable {
+  /// Rows passed while a whole table was walked through.
+  public var fullScanSteps = 0
+  /// Sorts, each in a temporary b-tree.
+  public var sorts = 0
+  /// Rows put into an index that was made for one run.
+  public var automaticIndexRows = 0
+  /// Instructions of SQLite's virtual machine: a few for each row that was visited.
+  public var instructions = 0
+  /// Runs from the beginning; the first step after a reset begins one.
+  public var runs = 0
+
+  /// Nothing done.
+  public init() {}
+
+  init(fullScanSteps: Int, sorts: Int, automaticIndexRows: Int, instructions: Int, runs: Int) {
+    self.fullScanSteps = fullScanSteps
+    self.sorts = sorts
+    self.automaticIndexRows = automaticIndexRows
+    self.instructions = instructions
+    self.runs = runs
+  }
+
+  /// The work of two statements.
+  public static func + (left: StatementWork, right: StatementWork) -> StatementWork {
+    StatementWork(
+      fullScanSteps: left.fullScanSteps + right.fullScanSteps, sorts: left.sorts + right.sorts,
+      automaticIndexRows: left.automaticIndexRows + right.automaticIndexRows,
+      instructions: left.instructions + right.instructions, runs: left.runs + right.runs)
   }
 }

@@ -41,6 +41,8 @@ struct CheckCommand: AsyncParsableCommand {
       "foreign keys: \(rows) rows of \(table) refer to rows of \(parent) that are not there"
     case .unreadableConversation(let number):
       "conversation number \(number): its id is not valid"
+    case .outOfOrder(let conversation):
+      "\(conversation): its number is larger than that of a newer conversation"
     case .tooManyPairs(let conversation, let count):
       "\(conversation): \(count) metadata pairs, at most 16 are allowed"
     case .notUTF8(let conversation, let key):

@@ -12,6 +12,8 @@ final class ServerService: Service {
   private static let drainTimeout = Duration.seconds(5)
   /// How long writes may still wait for another process's lock then.
   private static let lockTimeout = Duration.seconds(2)
+  /// How often old idempotency keys are looked for, at least.
+  private static let sweepInterval = Duration.seconds(60)
 
   private let socket: Mutex<ListeningSocket?>
   private let settings: Settings
@@ -45,18 +47,39 @@ final class ServerService: Service {
         "address": "\(authority)", "database": "\(settings.databasePath)",
         "version": "\(Conversationd.version)",
       ])
+    let sweep = Task { await forgetOldIdempotencyKeys() }
     for await _ in stops.cancelOnGracefulShutdown() { break }
+    sweep.cancel()
     logger.info("stopping")
     repository.prepareToClose(within: Self.lockTimeout)
     guard await server.stop(within: Self.drainTimeout) else {
       throw Failure("requests in flight did not end in time and were cut off")
     }
+    await sweep.value
     await repository.close()
     if repository.isStopped {
       throw Failure(
         "the disk failed during a commit; restart to recover what has reached it")
     }
     logger.info("stopped")
+  }
+
+  /// Forgets idempotency keys again and again, until it is cancelled. A key counts as forgotten when
+  /// it is too old, so it does not matter when exactly its row goes.
+  private func forgetOldIdempotencyKeys() async {
+    let retention = Duration.seconds(settings.repository.idempotencySeconds)
+    while true {
+      do {
+        try await repository.forgetOldIdempotencyKeys()
+      } catch {
+        logger.warning("old idempotency keys were not forgotten", metadata: ["cause": "\(error)"])
+      }
+      do {
+        try await Task.sleep(for: min(Self.sweepInterval, retention))
+      } catch {
+        return
+      }
+    }
   }
 
   private func start() throws -> (server: Server, authority: String) {

@@ -35,6 +35,12 @@ struct Setting: Sendable {
     key: "database.busy_timeout_milliseconds", kind: .integer(0...60_000), defaultValue: "5000")
   static let waitingWritesMax = Setting(
     key: "database.waiting_writes_max", kind: .integer(1...100_000), defaultValue: "4096")
+  static let queryThreads = Setting(
+    key: "database.query_threads", kind: .integer(1...64), defaultValue: "2")
+  static let queryTimeoutMilliseconds = Setting(
+    key: "database.query_timeout_milliseconds", kind: .integer(1...60_000), defaultValue: "2000")
+  static let idempotencySeconds = Setting(
+    key: "database.idempotency_seconds", kind: .integer(1...31_536_000), defaultValue: "86400")
   static let logLevel = Setting(
     key: "log.level", kind: .choice(Logger.Level.allCases.map(\.rawValue)), defaultValue: "info")
   static let logFormat = Setting(
@@ -46,6 +52,7 @@ struct Setting: Sendable {
   static let all = [
     host, port, eventLoops, connectionsMax, idleTimeoutSeconds, bodyBytesMax,
     databasePath, synchronous, busyTimeoutMilliseconds, waitingWritesMax,
+    queryThreads, queryTimeoutMilliseconds, idempotencySeconds,
     logLevel, logFormat, logRequests,
   ]
 

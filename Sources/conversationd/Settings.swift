@@ -62,7 +62,10 @@ struct Settings: Sendable {
     repository = Repository.Settings(
       synchronous: Repository.Settings.Synchronous(rawValue: try text(.synchronous))!,
       busyTimeoutMilliseconds: try integer(.busyTimeoutMilliseconds),
-      waitingWritesMax: try integer(.waitingWritesMax))
+      waitingWritesMax: try integer(.waitingWritesMax),
+      queryThreads: try integer(.queryThreads),
+      queryTimeoutMilliseconds: try integer(.queryTimeoutMilliseconds),
+      idempotencySeconds: try integer(.idempotencySeconds))
     logLevel = Logger.Level(rawValue: try text(.logLevel))!
     logsJSON = try text(.logFormat) == "json"
     logsRequests = try text(.logRequests) == "true"

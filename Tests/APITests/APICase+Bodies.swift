@@ -1,11 +1,14 @@
 extension APICase {
-  static let all = creations + updates + others + metadata + json + targets + access
+  static let all =
+    creations + updates + others + metadata + json + targets + access + lists + listErrors
+    + preconditions + patches + idempotencyKeys
 
   private static let json1 = ("Content-Type", "application/json")
-  private static func conversation(_ metadata: String) -> Expectation {
+
+  static func conversation(_ metadata: String, headers: [String: String] = [:]) -> Expectation {
     .ok(
       #"{"id":"{new}","object":"conversation","created_at":{created_at},"metadata":"#
-        + metadata + "}")
+        + metadata + "}", headers: headers)
   }
 
   /// Contract, section 3: `POST /v1/conversations`.
@@ -100,14 +103,17 @@ extension APICase {
   /// Contract, section 3: the rest.
   static let others: [APICase] = [
     APICase(
-      "retrieve", "GET", "/v1/conversations/{id}", expect: conversation(#"{"topic":"test"}"#)),
+      "retrieve", "GET", "/v1/conversations/{id}",
+      expect: conversation(#"{"topic":"test"}"#, headers: ["etag": "{etag}"])),
     APICase(
       "retrieve: the id is decoded", "GET", "/v1/conversations/%63onv%5F{unknown}",
       expect: .error(404, "Conversation with id 'conv_{unknown}' not found.")),
     APICase(
       "retrieve: as an absolute form", "GET", "http://localhost:80/v1/conversations/{id}",
       expect: conversation(#"{"topic":"test"}"#)),
-    APICase("retrieve: HEAD", "HEAD", "/v1/conversations/{id}", expect: .ok("")),
+    APICase(
+      "retrieve: HEAD", "HEAD", "/v1/conversations/{id}",
+      expect: .ok("", headers: ["etag": "{etag}"])),
     APICase(
       "retrieve: a body is ignored", "GET", "/v1/conversations/{id}",
       headers: [("Content-Type", "text/plain")], body: "x",

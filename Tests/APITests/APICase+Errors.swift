@@ -135,7 +135,7 @@ extension APICase {
         expect: .error(404, "Invalid URL (POST /v1/x)")),
     ]
 
-  private static func object(_ count: Int, value: String = "\"\"") -> String {
+  static func object(_ count: Int, value: String = "\"\"") -> String {
     "{" + (0..<count).map { "\"\($0)\":\(value)" }.joined(separator: ",") + "}"
   }
 

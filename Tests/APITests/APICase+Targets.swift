@@ -23,15 +23,18 @@ extension APICase {
       unknown("GET", "/V1/conversations/a"), unknown("GET", "/healthz/"),
       unknown("GET", "healthz"), unknown("OPTIONS", "*"),
     ]
-    + ["PUT", "PATCH", "OPTIONS", "TRACE", "FOO"].flatMap { method in
+    + ["PUT", "OPTIONS", "TRACE", "FOO"].flatMap { method in
       [
-        notAllowed(method, "/v1/conversations", allow: "POST"),
-        notAllowed(method, "/v1/conversations/x", allow: "GET, HEAD, POST, DELETE"),
+        notAllowed(method, "/v1/conversations", allow: "GET, HEAD, POST"),
+        notAllowed(method, "/v1/conversations/x", allow: "GET, HEAD, POST, PATCH, DELETE"),
         notAllowed(method, "/healthz", allow: "GET, HEAD"),
+        notAllowed(method, "/openapi.json", allow: "GET, HEAD"),
       ]
     }
     + [
-      notAllowed("GET", "/v1/conversations", allow: "POST"),
+      notAllowed("PATCH", "/v1/conversations", allow: "GET, HEAD, POST"),
+      notAllowed("DELETE", "/v1/conversations", allow: "GET, HEAD, POST"),
+      notAllowed("PATCH", "/healthz", allow: "GET, HEAD"),
       notAllowed("POST", "/readyz", allow: "GET, HEAD"),
       APICase(
         "a path is compared decoded", "POST", "/v1/%63onversations", body: #"{"x":1}"#,

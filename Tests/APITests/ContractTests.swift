@@ -9,32 +9,44 @@ import Testing
   func `a request is answered as the contract says`(
     row: APICase, transport: Service.Transport
   ) async throws {
-    let service = try Service(transport)
-    let metadata = try Metadata([Metadata.Pair(key: "topic", value: "test")])
+    let service = try Service(transport, settings: .init(synchronous: .normal))
     let existing = try await service.repository.createConversation(
-      metadata: metadata, in: .default)
-    let unknown = "conv_" + String(repeating: "0", count: 48)
-    func filled(_ text: String) -> String {
-      text.replacing("{id}", with: existing.id.description).replacing("{unknown}", with: unknown)
-    }
+      metadata: metadata(row.stored), in: .default)
+    let path = "/v1/conversations/\(existing.id)"
+    let filling = Filling(
+      existing, json: try await service.send("GET", path).body)
 
     let answer = try await service.send(
-      row.method, filled(row.target), headers: row.headers, body: row.body)
+      row.method, filling.fill(row.target),
+      headers: row.headers.map { ($0.name, filling.fill($0.value)) }, body: row.body,
+      hasContent: row.hasContent)
 
-    #expect(answer.headers["x-request-id"]?.wholeMatch(of: /req_[0-9a-f]{32}/) != nil)
-    #expect(answer.headers["openai-version"] == "2020-10-01")
-    #expect(answer.headers["openai-processing-ms"].flatMap { Int($0) } != nil)
-    #expect(answer.headers["content-type"] == "application/json")
+    expectCommonHeaders(answer)
     switch row.expected {
-    case .ok(let body):
+    case .ok(let body, let headers):
       #expect(answer.status == 200)
-      #expect(answer.body == expand(filled(body), from: answer.body, existing))
+      #expect(answer.body == expand(filling.fill(body), from: answer.body))
+      expect(headers, in: answer, filling)
+      let isConversation = body.hasPrefix(#"{"id":"{new}","object":"conversation","#)
+      if isConversation {
+        #expect(answer.headers["etag"]?.wholeMatch(of: /"[0-9a-f]{32}"/) != nil)
+      } else if row.method != "HEAD" {
+        #expect(answer.headers["etag"] == nil)
+      }
+    case .notModified:
+      #expect(answer.status == 304)
+      #expect(answer.body == "")
+      #expect(answer.headers["etag"] == filling.fill("{etag}"))
+      // RFC 9110, section 8.6: if there is a length, it is that of the content that is left out.
+      let length = answer.headers["content-length"]
+      #expect(length == nil || length == "\(filling.fill("{existing}").utf8.count)")
     case .error(let status, let message, let param, let code, let headers):
       #expect(answer.status == status)
       if row.method != "HEAD" {
-        try expectError(answer, message: filled(message), param: param, code: code)
+        try expectError(answer, message: filling.fill(message), param: param, code: code)
       }
-      for (name, value) in headers { #expect(answer.headers[name] == value) }
+      expect(headers, in: answer, filling)
+      #expect(answer.headers["etag"] == nil)
     case .hinted(let status, let prefix, let suffix, let code):
       #expect(answer.status == status)
       let error = try APIErrorBody(answer.body)
@@ -61,12 +73,45 @@ import Testing
     #expect(answer.body.hasPrefix(#"{"error":{"message":""#))
   }
 
+  private func expectCommonHeaders(_ answer: Service.Answer) {
+    #expect(answer.headers["x-request-id"]?.wholeMatch(of: /req_[0-9a-f]{32}/) != nil)
+    #expect(answer.headers["openai-version"] == "2020-10-01")
+    #expect(answer.headers["openai-processing-ms"].flatMap { Int($0) } != nil)
+    #expect(answer.headers["content-type"] == "application/json")
+    #expect(answer.headers["idempotent-replayed"] == nil)
+  }
+
+  private func expect(
+    _ headers: [String: String], in answer: Service.Answer, _ filling: Filling
+  ) {
+    for (name, value) in headers { #expect(answer.headers[name] == filling.fill(value)) }
+  }
+
   /// Puts the new conversation's id and time where the row leaves them open.
-  private func expand(_ expected: String, from body: String, _ existing: Conversation) -> String {
+  private func expand(_ expected: String, from body: String) -> String {
     let new = body.firstMatch(of: /conv_[0-9a-f]{48}/).map { String($0.output) } ?? ""
     let createdAt = ConversationID(new)?.createdAt ?? -1
     return expected.replacing("{new}", with: new)
       .replacing("{created_at}", with: "\(createdAt)")
+  }
+}
+
+/// What a row's words in braces stand for in one test.
+private struct Filling {
+  private let words: [(word: String, text: String)]
+
+  init(_ existing: Conversation, json: String) {
+    let hash = existing.contentHash.description
+    words = [
+      ("{id}", existing.id.description), ("{seconds}", "\(existing.createdAt)"),
+      ("{hash}", hash), ("{etag}", "\"\(hash)\""), ("{existing}", json),
+      ("{unknown}", "conv_" + String(repeating: "0", count: 48)),
+    ]
+  }
+
+  func fill(_ text: String) -> String {
+    guard text.contains("{") else { return text }
+    return words.reduce(text) { $0.replacing($1.word, with: $1.text) }
   }
 }
 

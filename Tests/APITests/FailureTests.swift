@@ -56,6 +56,22 @@ import Testing
     #expect(!error.message.contains("internal words"))
   }
 
+  @Test func `a query that reaches its deadline is a 503 that is not repeated`() async throws {
+    let service = try Service(.inProcess, settings: .init(queryTimeoutMilliseconds: 0))
+    let answer = try await service.send("GET", "/v1/conversations?metadata[a]=1")
+    #expect(answer.status == 503)
+    #expect(answer.headers["x-should-retry"] == "false")
+    #expect(answer.headers["retry-after"] == nil)
+    let error = try APIErrorBody(answer.body)
+    #expect(error.type == "server_error")
+    #expect(error.code == "query_timeout")
+    #expect(
+      error.message
+        == "The query took too long, or waited too long for others, and was ended. Narrow it: by a "
+        + "pair or a key that fewer conversations have, or by a shorter range of 'created_at'.")
+    #expect(try await service.send("POST", "/v1/conversations").status == 200)
+  }
+
   @Test func `a row that cannot be shown is an error of its conversation alone`() async throws {
     let service = try Service(.inProcess)
     let set = try Metadata([Metadata.Pair(key: "a", value: "1")])

@@ -43,9 +43,11 @@ final class LogRecorder: LogHandler, Sendable {
         ("Host", "localhost"),
       ], body: Array(#"{"metadata":{"hidden-key":"hidden-value"}}"#.utf8))
     _ = try await service.send("GET", "/nope%0A\u{1B}[31m?hidden-query=1")
+    _ = try await service.send("GET", "/v1/conversations?metadata[hidden-key]=hidden-value")
+    _ = try await service.send("GET", "/v1/conversations?metadata[hidden-key]=%00&limit=x")
 
     let lines = log.events("request")
-    #expect(lines.count == 2)
+    #expect(lines.count == 4)
     #expect(lines[0].level == .info)
     #expect(lines[0].metadata["method"] == "POST")
     #expect(lines[0].metadata["path"] == "/v1/conversations")
@@ -56,6 +58,8 @@ final class LogRecorder: LogHandler, Sendable {
     #expect(milliseconds.wholeMatch(of: /[0-9]+\.[0-9]{3}/) != nil)
     #expect(lines[1].metadata["path"] == "/nope%0A%1b[31m")
     #expect(lines[1].metadata["status"] == "404")
+    #expect(lines[2].metadata["path"] == "/v1/conversations")
+    #expect(lines[3].metadata["code"] == "invalid_value")
     #expect(!log.everything.contains("hidden"))
     #expect(!log.everything.contains("secret"))
   }

@@ -1,5 +1,6 @@
 import Conversations
 import Foundation
+import Migrations
 import Repository
 import SQLite
 import Testing
@@ -46,6 +47,23 @@ import Testing
     #expect(findings.count == 4)
   }
 
+  /// From before the schema refused it.
+  @Test func `conversations out of the order of their ids are found`() throws {
+    let test = try TestRepository()
+    func id(_ second: Int) -> String { "conv_0000000\(second)" + String(repeating: "0", count: 40) }
+    try test.execute(
+      """
+      DROP TRIGGER conversations_ordered;
+      INSERT INTO conversations (id, created_at)
+      VALUES ('\(id(1))', 1), ('\(id(5))', 5), ('\(id(2))', 2), ('\(id(4))', 4), ('\(id(6))', 6);
+      """)
+    let report = try Repository.check(path: test.path)
+    #expect(
+      report.findings
+        == [.outOfOrder(conversation: id(2)), .outOfOrder(conversation: id(4))])
+    #expect(report.conversationCount == 5)
+  }
+
   @Test func `an index that does not match its table is found`() async throws {
     let test = try TestRepository()
     try await test.create(["a": "1"])
@@ -74,6 +92,8 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: path))
     #expect(FileManager.default.createFile(atPath: path, contents: nil))
     defer { try? FileManager.default.removeItem(atPath: path) }
-    #expect(throws: DatabaseError.notMigrated(newestKnown: 1)) { try Repository.check(path: path) }
+    #expect(throws: DatabaseError.notMigrated(newestKnown: Migrations.all.count)) {
+      try Repository.check(path: path)
+    }
   }
 }

@@ -1,9 +1,11 @@
+import Conversations
 import Foundation
 import Migrations
-import Repository
 import SQLite
 import TestSupport
 import Testing
+
+@testable import Repository
 
 @Suite struct MigrationsTests {
   @Test func `every file is in the list, in order and without gaps`() throws {
@@ -35,6 +37,58 @@ import Testing
     let connection = try Connection(path: path, mode: .readOnly, busyTimeoutMilliseconds: 1000)
     #expect(try connection.integer("PRAGMA user_version") == Migrations.all.count)
     #expect(try connection.integer("PRAGMA application_id") == 0x636f_6e76)
+  }
+
+  /// All tables, indices, triggers and views of a file, as they were written.
+  private func schema(_ path: String) throws -> [String] {
+    let connection = try Connection(path: path, mode: .readOnly, busyTimeoutMilliseconds: 1000)
+    let select = try connection.prepare(
+      "SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_schema ORDER BY 1")
+    var rows: [String] = []
+    while try select.step() { rows.append(select.repairedText(0)) }
+    return rows
+  }
+
+  @Test(arguments: 1..<Migrations.all.count)
+  func `a file of an older version keeps its conversations, and is served`(
+    version: Int
+  ) async throws {
+    let folder = TemporaryFolder()
+    let path = folder.file("conversations.db")
+    #expect(FileManager.default.createFile(atPath: path, contents: nil))
+    let older = Migrator(
+      applicationID: DatabaseFile.applicationID, migrations: Array(Migrations.all.prefix(version)))
+    let connection = try Connection(path: path, mode: .readWrite, busyTimeoutMilliseconds: 1000)
+    #expect(try older.migrate(connection).count == version)
+    try connection.execute(
+      "INSERT INTO projects (number, name) VALUES (2, 'other');"
+        + SampleFile.conversations(1...40) + SampleFile.conversations(41...50, in: 2)
+        + SampleFile.pairs(in: 1) + SampleFile.pairs(in: 2)
+        + "DELETE FROM conversations WHERE number = 7")
+
+    let repository = try Repository(path: path)
+    #expect(repository.appliedMigrations == Migrations.all.dropFirst(version).map(\.name))
+    let page = try await repository.conversations(query("+note", "parity=even"), in: .default)
+    #expect(page.conversations.map(\.createdAt) == [37, 31, 25, 19, 13, 1])
+    let other = try await repository.conversations(query(), in: ProjectID(number: 2))
+    #expect(other.conversations.map(\.createdAt) == (41...50).reversed())
+    let first = try repository.conversation(SampleFile.id(1), in: .default)
+    #expect(
+      try first.metadata
+        == metadata(["color": "c0", "even": "1", "note": "n0", "parity": "even", "rare": "1"]))
+
+    let key = try #require(IdempotencyKey("k", request: []))
+    _ = try await repository.createConversation(metadata: .empty, in: .default, once: key) { _ in
+      ""
+    }
+    let newest = try await repository.conversations(query(limit: 1), in: .default)
+    #expect(newest.conversations.first.map { $0.createdAt > 50 } == true)
+    await repository.close()
+    #expect(try Repository.check(path: path).findings.isEmpty)
+    #expect(try Repository.check(path: path).conversationCount == 50)
+    let fresh = folder.file("fresh.db")
+    _ = try Repository.migrate(path: fresh)
+    #expect(try schema(path) == schema(fresh))
   }
 
   @Test func `a file that is not ours is refused and stays as it is`() throws {

@@ -35,8 +35,8 @@ import Testing
         keys.map {
           try Metadata.Pair(key: $0, value: "\(Int.random(in: 0...2, using: &random))")
         })
-      let answered = try await test.repository.replaceMetadata(
-        of: conversation.id, in: .default, with: sent)
+      let answered = try await test.repository.changeMetadata(
+        of: conversation.id, in: .default, by: .replace(with: sent))
       #expect(answered.metadata == sent)
       #expect(try test.read(conversation.id) == sent)
     }
@@ -48,8 +48,8 @@ import Testing
     let conversation = try await test.create()
     for prefix in ["a", "b"] {
       let full = try Metadata((0..<16).map { try Metadata.Pair(key: "\(prefix)\($0)", value: "") })
-      _ = try await test.repository.replaceMetadata(
-        of: conversation.id, in: .default, with: full)
+      _ = try await test.repository.changeMetadata(
+        of: conversation.id, in: .default, by: .replace(with: full))
       #expect(try test.read(conversation.id) == full)
     }
   }
@@ -88,7 +88,8 @@ import Testing
           == .conversationNotFound)
       #expect(
         await repositoryError {
-          _ = try await test.repository.replaceMetadata(of: id, in: project, with: .empty)
+          _ = try await test.repository.changeMetadata(
+            of: id, in: project, by: .replace(with: .empty))
         } == .conversationNotFound)
       #expect(
         await repositoryError {

@@ -3,6 +3,7 @@ import Foundation
 import Repository
 import SQLite
 import TestSupport
+import Testing
 
 /// A repository on a fresh file, and a second connection to that file, as the sqlite3 CLI has one:
 /// foreign keys off, none of the service's rules.
@@ -48,7 +49,8 @@ final class TestRepository: Sendable {
   func replace(
     _ id: ConversationID, _ pairs: KeyValuePairs<String, String>
   ) async throws -> Conversation {
-    try await repository.replaceMetadata(of: id, in: .default, with: metadata(pairs))
+    try await repository.changeMetadata(
+      of: id, in: .default, by: .replace(with: metadata(pairs)))
   }
 
   func read(_ id: ConversationID) throws -> Metadata {
@@ -67,5 +69,14 @@ func repositoryError(_ body: () async throws -> Void) async -> RepositoryError? 
     return nil
   } catch {
     return error as? RepositoryError
+  }
+}
+
+/// Waits for a condition that another thread brings about.
+func waitUntil(_ condition: () -> Bool) async throws {
+  let deadline = ContinuousClock.now + .seconds(10)
+  while !condition() {
+    try #require(.now < deadline, "the condition did not come about")
+    try await Task.sleep(for: .milliseconds(1))
   }
 }

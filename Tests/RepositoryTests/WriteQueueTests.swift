@@ -187,22 +187,13 @@ import Testing
     try await withThrowingTaskGroup { group in
       for set in sets {
         group.addTask {
-          _ = try await test.repository.replaceMetadata(
-            of: conversation.id, in: .default, with: set)
+          _ = try await test.repository.changeMetadata(
+            of: conversation.id, in: .default, by: .replace(with: set))
           #expect(sets.contains(try test.read(conversation.id)))
         }
       }
       try await group.waitForAll()
     }
     #expect(sets.contains(try test.read(conversation.id)))
-  }
-}
-
-/// Waits for a condition that another thread brings about.
-private func waitUntil(_ condition: () -> Bool) async throws {
-  let deadline = ContinuousClock.now + .seconds(10)
-  while !condition() {
-    try #require(.now < deadline, "the condition did not come about")
-    try await Task.sleep(for: .milliseconds(1))
   }
 }

@@ -69,6 +69,62 @@ import Testing
     }
   }
 
+  @Test func `each setting of the database reaches the repository`() async throws {
+    let file = """
+      database:
+        synchronous: normal
+        busy_timeout_milliseconds: 11
+        waiting_writes_max: 12
+        query_threads: 13
+        query_timeout_milliseconds: 14
+        idempotency_seconds: 15
+      """
+    let repository = try await settings(file: file).repository
+    #expect(repository.synchronous == .normal)
+    #expect(repository.busyTimeoutMilliseconds == 11)
+    #expect(repository.waitingWritesMax == 12)
+    #expect(repository.queryThreads == 13)
+    #expect(repository.queryTimeoutMilliseconds == 14)
+    #expect(repository.idempotencySeconds == 15)
+
+    let environment = [
+      "CONVERSATIOND_DATABASE_QUERY_THREADS": "3",
+      "CONVERSATIOND_DATABASE_QUERY_TIMEOUT_MILLISECONDS": "4",
+      "CONVERSATIOND_DATABASE_IDEMPOTENCY_SECONDS": "5",
+    ]
+    let over = try await settings(environment: environment, file: file).repository
+    #expect(over.queryThreads == 3)
+    #expect(over.queryTimeoutMilliseconds == 4)
+    #expect(over.idempotencySeconds == 5)
+    #expect(over.busyTimeoutMilliseconds == 11)
+  }
+
+  @Test func `the defaults are those of the repository`() async throws {
+    #expect("\(try await settings().repository)" == "\(Repository.Settings())")
+  }
+
+  @Test(arguments: Setting.all.map(\.key))
+  func `an integer is taken up to its limits and refused past them`(key: String) async throws {
+    let setting = try #require(Setting.all.first { $0.key == key })
+    guard case .integer(let range) = setting.kind else {
+      #expect(setting.complaint(about: setting.defaultValue) == nil)
+      return
+    }
+    for value in [range.lowerBound, range.upperBound] {
+      #expect(setting.complaint(about: "\(value)") == nil)
+    }
+    for value in [range.lowerBound - 1, range.upperBound + 1] {
+      let message = await failure { try await settings(flags: [(setting, "\(value)")]) }
+      #expect(
+        message
+          == "setting '\(key)' in the command line must be an integer from \(range.lowerBound) "
+          + "to \(range.upperBound), not '\(value)'")
+    }
+    for value in ["", " ", "1.5", "1e3", "0x1", "1s", "\u{661}"] {
+      #expect(setting.complaint(about: value) != nil)
+    }
+  }
+
   @Test func `the example file is taken as it is, and sets nothing but defaults`() async throws {
     let example = try String(
       contentsOf: Self.root.appending(path: "config/conversationd.yaml"), encoding: .utf8)

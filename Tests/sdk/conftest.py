@@ -20,6 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 START_SECONDS = 20
 STOP_SECONDS = 20
 ANSWER_SECONDS = 30
+LOCK_MILLISECONDS = 5000
 
 # What the developer keeps for the real service stays out of these tests.
 for name in list(os.environ):
@@ -222,11 +223,13 @@ def refused(run):
 
 @pytest.fixture
 def sqlite(tmp_path):
-    """Runs SQL in the sqlite3 command-line program, as a person would."""
+    """Runs SQL in the sqlite3 command-line program, as a person would who waits for a lock: a
+    server holds it for a moment now and then, also when nobody writes."""
 
     def sqlite(database, sql, *options):
         return subprocess.run(
-            ["sqlite3", "-batch", *options, str(database), sql], cwd=tmp_path,
+            ["sqlite3", "-batch", "-cmd", f".timeout {LOCK_MILLISECONDS}", *options,
+             str(database), sql], cwd=tmp_path,
             env=clean_environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
             timeout=START_SECONDS)
 

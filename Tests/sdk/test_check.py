@@ -6,7 +6,8 @@ from contextlib import closing
 
 import pytest
 
-ID = "conv_" + 48 * "0"
+ID = "conv_00000007" + 40 * "0"
+OLDER_ID = "conv_" + 48 * "0"
 SECRET = "hush-hush"
 
 
@@ -16,7 +17,7 @@ def database(run, tmp_path):
     path = tmp_path / "conversations.db"
     assert run("migrate", "--database", path).returncode == 0
     execute(path, f"""
-        INSERT INTO conversations (id, created_at) VALUES ('{ID}', 0);
+        INSERT INTO conversations (id, created_at) VALUES ('{ID}', 7);
         INSERT INTO metadata (conversation, key, value)
         VALUES (1, 'a', '{SECRET}'), (1, 'b', '{SECRET}');
         """)
@@ -78,6 +79,12 @@ def pair(key, value, conversation=1):
             f"VALUES ({conversation}, {key}, {value});")
 
 
+AN_OLDER_CONVERSATION = (
+    f"INSERT INTO conversations (id, created_at) VALUES ('{OLDER_ID}', 0)")
+KEY_OF_NO_CONVERSATION = f"""
+    INSERT INTO idempotency_keys
+      (project, key, request_hash, conversation, answer, content_hash, created_at)
+    VALUES (1, 'k', '{64 * "0"}', 99, '', '{32 * "0"}', 0)"""
 FAULTS = {
     "an orphan row": (pair("'k'", "'v'", conversation=7), ["1 rows of metadata", "conversations"]),
     "a value that is not UTF-8": (
@@ -86,6 +93,11 @@ FAULTS = {
     "a key that is not UTF-8": (pair("CAST(x'6bff' AS TEXT)", "'v'"), [ID, "k\ufffd", "not UTF-8"]),
     "an overlong encoding": (pair("'k'", "CAST(x'c080' AS TEXT)"), [ID, '"k"', "not UTF-8"]),
     "a surrogate": (pair("'k'", "CAST(x'eda080' AS TEXT)"), [ID, '"k"', "not UTF-8"]),
+    "an idempotency key of no conversation": (
+        "DROP TRIGGER idempotency_keys_inserted; " + KEY_OF_NO_CONVERSATION,
+        ["1 rows of idempotency_keys", "conversations"]),
+    "a conversation numbered before an older one": (
+        "DROP TRIGGER conversations_ordered; " + AN_OLDER_CONVERSATION, [OLDER_ID, "newer"]),
     "a 17th pair": (
         "".join(pair(f"'k{n}'", "'v'") for n in range(15)), [ID, "17 metadata pairs", "16"]),
     "a long key": (pair(f"'{65 * 'k'}'", "'v'"), [ID, 65 * "k", "over a limit"]),
@@ -93,7 +105,7 @@ FAULTS = {
     "a NUL in a value": (pair("'k'", "'v' || char(0)"), [ID, '"k"']),
     "a NUL in a key": (pair("'k' || char(0)", "'v'"), [ID, "k"]),
     "an id of another form": ("UPDATE conversations SET id = 'conv_1'", ["conversation number 1"]),
-    "an id of another time": ("UPDATE conversations SET created_at = 7", ["conversation number 1"]),
+    "an id of another time": ("UPDATE conversations SET created_at = 8", ["conversation number 1"]),
 }
 
 
@@ -121,14 +133,15 @@ def test_every_fault_is_found_in_one_go(run, database):
 def large_database(database):
     """A database of many pages; the name of each page's table or index, by page number."""
     rows = "".join(
-        f"INSERT INTO conversations (id, created_at) VALUES ('conv_{n:08x}{40 * '1'}', {n});"
-        + pair("'k'", f"'{400 * 'v'}'", conversation=n) for n in range(2, 400))
+        f"INSERT INTO conversations (id, created_at) VALUES ('conv_{t:08x}{40 * '1'}', {t});"
+        + pair("'k'", f"'{400 * 'v'}'", conversation=n) for n, t in enumerate(range(8, 1000), 2))
     execute(database, f"BEGIN; {rows} COMMIT; PRAGMA wal_checkpoint(TRUNCATE)")
     return database
 
 
 @pytest.mark.parametrize("tree", [
-    "conversations", "metadata", "metadata_by_pair", "sqlite_autoindex_conversations_1"])
+    "conversations", "metadata", "metadata_by_pair", "metadata_by_key",
+    "conversations_by_project", "sqlite_autoindex_conversations_1"])
 @pytest.mark.parametrize("page", ["root", "leaf"])
 def test_a_page_of_garbage_is_found(run, large_database, tree, page):
     # The sqlite3 program knows which page belongs to what only when built with dbstat; the root

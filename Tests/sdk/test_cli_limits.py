@@ -35,6 +35,12 @@ def test_foreign_keys_are_off_in_the_sqlite_program(server, sqlite):
     assert sqlite(server.database, "PRAGMA foreign_keys").stdout == "0\n"
 
 
+def insert_key(key="'k'", number=1, request_hash=64 * "0", content_hash=32 * "0"):
+    return (f"INSERT INTO idempotency_keys "
+            f"(project, key, request_hash, conversation, answer, content_hash, created_at) "
+            f"VALUES (1, {key}, '{request_hash}', {number}, '', '{content_hash}', 0)")
+
+
 LEGAL = {
     "a second pair": insert("'b'"),
     "an empty key and value": insert("''", "''"),
@@ -91,6 +97,17 @@ ILLEGAL = {
         "SELECT id, created_at FROM conversations"),
     "a conversation in place of another, by number": (
         f"REPLACE INTO conversations (number, id, created_at) VALUES (1, 'conv_{48 * '0'}', 0)"),
+    "an older conversation after a newer one": (
+        f"INSERT INTO conversations (id, created_at) VALUES ('conv_{48 * '0'}', 0)"),
+    "an idempotency key of no conversation": insert_key(number=99),
+    "an empty idempotency key": insert_key("''"),
+    "an idempotency key with a blank": insert_key("'a b'"),
+    "an idempotency key of 256 characters": insert_key(f"'{256 * 'k'}'"),
+    "an idempotency key beyond ASCII": insert_key("'é'"),
+    "a request hash of another form": insert_key(request_hash=64 * "G"),
+    "a content hash of another form": insert_key(content_hash=31 * "0"),
+    "a change of an idempotency key": (
+        insert_key() + "; UPDATE idempotency_keys SET answer = 'another'"),
 }
 
 
@@ -103,6 +120,8 @@ def test_an_illegal_change_is_refused_and_changes_nothing(server, conversation, 
     assert stored(server, conversation) == conversation
     assert sqlite(server.database, "SELECT count(*) FROM conversations").stdout == "1\n"
     assert sqlite(server.database, "SELECT count(*) FROM metadata").stdout == "1\n"
+    records = "SELECT count(*) FROM idempotency_keys WHERE answer <> ''"
+    assert sqlite(server.database, records).stdout == "0\n"
 
 
 @pytest.mark.parametrize("sql", [

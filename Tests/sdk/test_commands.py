@@ -9,11 +9,14 @@ from contextlib import closing
 
 import pytest
 
+from conftest import REPOSITORY
+
 COMMANDS = {
     "serve": ["--config", "--host", "--port", "--database", "--log-level"],
     "migrate": ["--config", "--database"],
     "check": ["--config", "--database"],
 }
+MIGRATIONS = sorted(path.stem for path in (REPOSITORY / "migrations").glob("*.sql"))
 OPENING = [["serve", "--port", "0"], ["migrate"], ["check"]]
 each_command = pytest.mark.parametrize("command", OPENING, ids=[line[0] for line in OPENING])
 
@@ -269,7 +272,8 @@ def test_a_killed_server_does_not_hold_its_file(start, server):
 def test_migrate_creates_the_file_and_is_content_with_it(run, tmp_path):
     first = run("migrate", "--database", "new.db")
     assert (first.returncode, first.stderr) == (0, "")
-    assert first.stdout.startswith("applied 0001_")
+    applied = [f"applied {name}" for name in MIGRATIONS]
+    assert first.stdout.splitlines() == [*applied, "new.db is now up to date"]
     assert stat.S_IMODE((tmp_path / "new.db").stat().st_mode) == 0o600
     before = snapshot(tmp_path)
     second = run("migrate", "--database", "new.db")
@@ -289,6 +293,35 @@ def test_migrate_beside_a_running_server_has_nothing_to_do(server, run):
 
 
 def test_serve_migrates_and_says_so_once(server):
-    assert server.log().count("0001_") == 1
-    server.restart()
-    assert server.log().count("0001_") == 1
+    for _ in range(2):
+        for name in MIGRATIONS:
+            assert server.log().count(name) == 1
+        server.restart()
+
+
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+def test_a_database_of_an_older_version_is_brought_up_to_date(start, run, tmp_path, version):
+    assert run("migrate", "--database", "new.db").returncode == 0
+    with closing(sqlite3.connect(tmp_path / "new.db")) as new:
+        [application] = new.execute("PRAGMA application_id").fetchone()
+    older = [(REPOSITORY / "migrations" / f"{name}.sql").read_text(encoding="utf-8")
+             for name in MIGRATIONS[:version]]
+    ids = [f"conv_{n:08x}{40 * 'a'}" for n in (1, 2)]
+    execute(tmp_path / "conversations.db", f"""
+        PRAGMA application_id = {application};
+        PRAGMA journal_mode = WAL;
+        {"".join(older)}
+        PRAGMA user_version = {version};
+        INSERT INTO conversations (id, created_at) VALUES ('{ids[0]}', 1), ('{ids[1]}', 2);
+        INSERT INTO metadata (conversation, key, value) VALUES (1, 'a', '1'), (2, 'a', '2');
+        """)
+    server = start()
+    assert [name in server.log() for name in MIGRATIONS] == [
+        number >= version for number in range(len(MIGRATIONS))]
+    for query, expected in [("", ids[::-1]), ("?metadata[a]=1", ids[:1]),
+                            ("?metadata_exists[]=a", ids[::-1]), ("?created_at[gt]=1", ids[1:])]:
+        answer = server.request("GET", f"/v1/conversations{query}").json()
+        assert [conversation["id"] for conversation in answer["data"]] == expected
+    key = {"Idempotency-Key": "key"}
+    assert server.request("POST", "/v1/conversations", headers=key).status == 200
+    assert run("check", "--database", server.database).returncode == 0

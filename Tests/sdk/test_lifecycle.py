@@ -8,6 +8,7 @@ import signal
 import socket
 import sqlite3
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from itertools import count
@@ -229,6 +230,17 @@ def test_a_server_that_stops_under_a_foreign_lock_answers_what_is_in_flight(serv
         assert connection.execute("SELECT count(*) FROM conversations").fetchone() == (0,)
 
 
+def test_a_server_that_waits_to_forget_old_keys_stops_under_a_foreign_lock(start):
+    server = start(environment={"CONVERSATIOND_DATABASE_IDEMPOTENCY_SECONDS": "1",
+                                "CONVERSATIOND_DATABASE_BUSY_TIMEOUT_MILLISECONDS": "60000"})
+    created = server.request("POST", "/v1/conversations", headers={"Idempotency-Key": "k"})
+    assert created.status == 200
+    with locked(server.database):
+        time.sleep(3)  # Nothing tells from outside that the server waits for the lock now.
+        server.send(signal.SIGTERM)
+        assert server.wait() == 0
+
+
 # When the disk fails
 
 
@@ -264,6 +276,10 @@ def test_after_a_failed_commit_every_writer_is_told_and_nothing_new_is_stored(se
     log = server.database.with_name("conversations.db-wal")
     limit = log.stat().st_size + 100
     connections = [server.connection() for _ in range(WRITERS)]
+    for connection in connections:
+        # A connection that is not accepted when the server ends is reset.
+        connection.request("GET", "/healthz")
+        assert read_answer(connection).status == 200
     with locked(server.database):
         for number, connection in enumerate(connections):
             body = json.dumps({"metadata": {"n": str(number), "fill": 500 * "y"}})

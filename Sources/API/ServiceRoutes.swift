@@ -1,7 +1,15 @@
 internal import HTTP
+internal import HTTPTypes
 internal import Repository
 
 extension API {
+  /// `GET /openapi.json`: this interface, for programs.
+  func description() -> Response {
+    Response(
+      status: .ok, headers: [.contentType: "application/json"],
+      body: PackageResources.openapi_json)
+  }
+
   /// `GET /healthz`: the process runs and answers.
   func health() -> Response {
     Response(json: .statusOK)

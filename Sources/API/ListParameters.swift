@@ -1,0 +1,124 @@
+internal import Conversations
+
+/// The query parameters of the list (contract, section 6), read one by one in the order sent.
+struct ListParameters {
+  private(set) var query = ConversationQuery()
+  private var seen: Set<String> = []
+
+  /// The names without a key in brackets; a test compares them with `openapi.json`.
+  static let names = [
+    "limit", "order", "after", "before", "metadata", "metadata_exists", "metadata_absent",
+    "created_at[gte]", "created_at[gt]", "created_at[lte]", "created_at[lt]",
+  ]
+
+  /// - Throws: The first fault: `.unknownParameter`, `.repeatedParameter`, what is wrong with a value,
+  ///   `.metadata`, `.query`.
+  init(_ parameters: [(name: String, value: String)]) throws(APIError) {
+    for (name, value) in parameters {
+      let bare = Self.withoutListBrackets(name)
+      switch bare {
+      case "metadata_exists":
+        let key = try Self.pair(key: value, value: "").key
+        try adding { query throws(ConversationQueryError) in try query.require(key: key) }
+      case "metadata_absent":
+        let key = try Self.pair(key: value, value: "").key
+        try adding { query throws(ConversationQueryError) in try query.refuse(key: key) }
+      case let bare
+      where bare.utf8.starts(with: "metadata[".utf8) && bare.utf8.last == UInt8(ascii: "]"):
+        let key = bare.utf8.dropFirst("metadata[".utf8.count).dropLast()
+        let pair = try Self.pair(key: String(decoding: key, as: UTF8.self), value: value)
+        try adding { query throws(ConversationQueryError) in try query.require(pair) }
+      default:
+        try readSingle(name, value)
+      }
+    }
+  }
+
+  /// The name of a list ends with `[]`, after a key in brackets or instead of one. Bytes are looked
+  /// at, since a bracket and a combining mark after it are one `Character`.
+  private static func withoutListBrackets(_ name: String) -> String {
+    guard name.utf8.suffix(2).elementsEqual("[]".utf8) else { return name }
+    let bare = name.utf8.dropLast(2)
+    guard bare.last == UInt8(ascii: "]") || !bare.contains(UInt8(ascii: "[")) else { return name }
+    return String(decoding: bare, as: UTF8.self)
+  }
+
+  /// Reads a parameter that may be there once.
+  private mutating func readSingle(_ name: String, _ value: String) throws(APIError) {
+    switch name {
+    case "limit": query.limit = try Self.limit(value)
+    case "order":
+      guard let order = ConversationQuery.Order(rawValue: value) else {
+        throw .parameterNotAChoice(
+          name: name, value: value, choices: ConversationQuery.Order.allCases.map(\.rawValue))
+      }
+      query.order = order
+    case "after": query.after = try Self.id(name, value)
+    case "before": query.before = try Self.id(name, value)
+    case "created_at[gte]": raiseStart(to: try Self.integer(name, value))
+    case "created_at[gt]": raiseStart(to: try Self.integer(name, value).successor)
+    case "created_at[lt]": lowerEnd(to: try Self.integer(name, value))
+    case "created_at[lte]": lowerEnd(to: try Self.integer(name, value).successor)
+    default: throw .unknownParameter(name)
+    }
+    guard seen.insert(name).inserted else { throw .repeatedParameter(name) }
+  }
+
+  private mutating func raiseStart(to seconds: Int64) {
+    query.createdFrom = max(seconds, query.createdFrom ?? seconds)
+  }
+
+  private mutating func lowerEnd(to seconds: Int64) {
+    query.createdBefore = min(seconds, query.createdBefore ?? seconds)
+  }
+
+  private mutating func adding(
+    _ change: (inout ConversationQuery) throws(ConversationQueryError) -> Void
+  ) throws(APIError) {
+    do {
+      try change(&query)
+    } catch {
+      throw .query(error)
+    }
+  }
+
+  private static func pair(key: String, value: String) throws(APIError) -> Metadata.Pair {
+    do {
+      return try Metadata.Pair(key: key, value: value)
+    } catch {
+      throw .metadata(error)
+    }
+  }
+
+  private static func id(_ name: String, _ value: String) throws(APIError) -> ConversationID {
+    guard let id = ConversationID(value) else { throw .parameterNotAnID(name: name, value: value) }
+    return id
+  }
+
+  private static func limit(_ value: String) throws(APIError) -> Int {
+    let number = try integer("limit", value)
+    let limits = ConversationQuery.limits
+    if number < limits.lowerBound {
+      throw .parameterTooSmall(name: "limit", value: value, smallest: limits.lowerBound)
+    }
+    if number > limits.upperBound {
+      throw .parameterTooLarge(name: "limit", value: value, largest: limits.upperBound)
+    }
+    return Int(number)
+  }
+
+  /// Reads decimal digits, perhaps after a minus; a number that is out of range is the nearest in
+  /// range.
+  private static func integer(_ name: String, _ value: String) throws(APIError) -> Int64 {
+    let digits = value.utf8.drop { $0 == UInt8(ascii: "-") }
+    guard !digits.isEmpty, value.utf8.count - digits.count <= 1,
+      digits.allSatisfy({ (0x30...0x39).contains($0) })
+    else { throw .parameterNotAnInteger(name: name, value: value) }
+    return Int64(value) ?? (value.hasPrefix("-") ? .min : .max)
+  }
+}
+
+extension Int64 {
+  /// The next integer, as far as there is one.
+  fileprivate var successor: Int64 { self == .max ? self : self + 1 }
+}

@@ -1,0 +1,52 @@
+internal import Crypto
+
+/// Tells the content of a conversation from any other: the first 128 bits of a SHA-256 of its id and
+/// its pairs. The same content has the same hash, also after a restart or in another database.
+public struct ContentHash: Hashable, Sendable, CustomStringConvertible {
+  private let value: UInt128
+
+  /// Changes when the same content is shown in another form, so that no client takes an old form of
+  /// it for the new one.
+  private static let formVersion: UInt8 = 1
+
+  /// 32 lower-case hexadecimal digits.
+  public var description: String { String(hexadecimal: value) }
+
+  /// Reads the form of `description`.
+  ///
+  /// - Returns: nil for every other form.
+  public init?(_ text: some StringProtocol) {
+    guard text.utf8.count == 32,
+      text.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }),
+      let value = UInt128(text, radix: 16)
+    else { return nil }
+    self.value = value
+  }
+
+  /// Hashes what a client sees of a conversation.
+  init(of conversation: Conversation) {
+    // One buffer and one call: the library's cost is in its calls.
+    var bytes = [Self.formVersion]
+    bytes.append(contentsOf: conversation.id.description.utf8)
+    for pair in conversation.metadata.pairs {
+      Self.append(pair.key, to: &bytes)
+      Self.append(pair.value, to: &bytes)
+    }
+    value = SHA256.hash(data: bytes).withUnsafeBytes { digest in
+      UInt128(bigEndian: digest.loadUnaligned(as: UInt128.self))
+    }
+  }
+
+  /// With the length before the text, so that no two sets of pairs give the same bytes.
+  private static func append(_ text: String, to bytes: inout [UInt8]) {
+    let count = UInt16(text.utf8.count)
+    bytes.append(UInt8(count >> 8))
+    bytes.append(UInt8(count & 0xff))
+    bytes.append(contentsOf: text.utf8)
+  }
+}
+
+extension Conversation {
+  /// Tells this content from any other.
+  public var contentHash: ContentHash { ContentHash(of: self) }
+}

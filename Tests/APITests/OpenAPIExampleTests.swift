@@ -1,0 +1,167 @@
+import Conversations
+import Foundation
+import HTTP
+import HTTPTypes
+import Repository
+import SQLite
+import Testing
+
+@testable import API
+
+/// The examples in the OpenAPI document are what the service answers, to the letter.
+@Suite struct OpenAPIExampleTests {
+  let document: OpenAPIDocument
+
+  init() throws { document = try OpenAPIDocument() }
+
+  /// An error for each example that is one, by the example's name.
+  static let errors: [String: APIError] = [
+    "malformed_url": error(target: "/v1/conversations/%zz"),
+    "unknown_parameter": .unknownParameter("include"),
+    "ambiguous_body": .ambiguousBody,
+    "limit_too_large": .parameterTooLarge(name: "limit", value: "1000", largest: 100),
+    "limit_too_small": .parameterTooSmall(name: "limit", value: "0", smallest: 1),
+    "limit_not_an_integer": .parameterNotAnInteger(name: "limit", value: "x"),
+    "unknown_order": .parameterNotAChoice(name: "order", value: "up", choices: ["asc", "desc"]),
+    "given_twice": .repeatedParameter("limit"),
+    "malformed_cursor": .parameterNotAnID(name: "after", value: "conv_123"),
+    "too_many_conditions": .query(.tooManyConditions),
+    "too_many_values": .query(.tooManyValues(key: "user")),
+    "items": .itemsUnsupported,
+    "too_many_pairs": .metadata(.tooManyPairs(count: 17)),
+    "long_key": .metadata(.keyTooLong(key: String(repeating: "k", count: 65), length: 65)),
+    "long_value": .metadata(.valueTooLong(key: "topic", length: 513)),
+    "not_json": error(of: "{'metadata': {}}"),
+    "malformed_idempotency_key": .malformedIdempotencyKey,
+    "missing": .missingParameter("metadata"),
+    "value_not_a_string": error(of: #"{"metadata":{"count":1}}"#),
+    "unsupported_content_type": .unsupportedContentType(
+      "text/plain", supported: [RequestBody.json]),
+    "too_many_pairs_afterwards": .metadata(.tooManyPairs(count: 17)),
+    "unsupported_media_type": .unsupportedContentType(
+      "text/plain", supported: [RequestBody.mergePatch, RequestBody.json]),
+    "host": .hostNotLoopback("example.com"),
+    "origin": .originNotOwn("http://example.com"),
+    "not_found": .conversationNotFound(id: "conv_" + String(repeating: "0", count: 48)),
+    "unknown_url": .unknownRoute(method: .post, path: "/v1/x"),
+    "method_not_allowed": .methodNotAllowed(
+      method: .put, path: "/v1/conversations", allowed: [.get, .head, .post]),
+    "if_match": .repository(.preconditionFailed(.ifMatch)),
+    "if_none_match": .repository(.preconditionFailed(.ifNoneMatch)),
+    "too_large": .bodyTooLarge(bytesMax: 1 << 20),
+    "reused": .repository(.idempotencyKeyReused),
+    "unforeseen": .repository(.storage(sqliteError)),
+    "unreadable": .repository(.unreadableConversation(conversation.id)),
+    "unforeseen_in_a_write": .repository(.storage(sqliteError)),
+    "unknown_commit": .repository(.commitUnknown(sqliteError)),
+    "locked": .repository(.unavailable(.locked)),
+    "timeout": .repository(.queryTimeout),
+    "queue_full": .repository(.unavailable(.queueFull(writesMax: 4096))),
+    "disk_full": .repository(.storageFull(sqliteError)),
+    "not_ready": .notReady(.unavailable(.locked)),
+  ]
+
+  @Test func `every example of an error is named once, and is tried`() throws {
+    let names = try document.responses.values.flatMap(\.examples.keys).filter { $0 != "" }
+    #expect(names.sorted() == Self.errors.keys.sorted())
+  }
+
+  @Test(arguments: errors.keys.sorted())
+  func `an error is answered as in its example`(name: String) throws {
+    let answer = ErrorAnswer(try #require(Self.errors[name]))
+    let (key, described) = try #require(
+      try document.responses.first { $0.value.examples.keys.contains(name) })
+    #expect(try answered(answer.response) == described.examples[name])
+
+    let statuses = try document.operations.flatMap { operation in
+      operation.responses.filter {
+        $0.value.definition as NSDictionary == described.definition as NSDictionary
+      }
+      .map(\.key)
+    }
+    let ofNone = ["UnknownURL": 404, "MethodNotAllowed": 405]
+    #expect(Set(statuses) == (ofNone[key] == nil ? [answer.status.code] : []))
+    #expect(ofNone[key, default: answer.status.code] == answer.status.code)
+
+    // Those that every answer has are seen on a real connection.
+    let given = Set(answer.headers.map { $0.name.canonicalName })
+    let headers = described.headers.filter { !Self.commonHeaders.contains($0.key) }
+    #expect(given.isSubset(of: headers.keys.map { $0.lowercased() }))
+    #expect(given.isSuperset(of: headers.filter(\.value).keys.map { $0.lowercased() }))
+  }
+
+  @Test func `a conversation is answered as in the examples`() throws {
+    let conversation = Self.conversation
+    let page = {
+      var page = ConversationPage()
+      page.conversations = [conversation]
+      return page
+    }()
+    let answers: [String: JSONBody] = [
+      "Conversation": .conversation(conversation), "Created": .conversation(conversation),
+      "Page": .list(page), "Deleted": .deletion(of: conversation.id), "Status": .statusOK,
+    ]
+    for (name, body) in answers {
+      let example = try document.responses[name]?.examples[""]
+      #expect(try answered(Response(json: body)) == example, "\(name)")
+    }
+    let header = try document.components("headers")["ETag"]
+    #expect(header?["example"] as? String == conversation.contentHash.entityTag)
+  }
+
+  @Test func `the allowed methods are those of the path in the example`() throws {
+    let request = Request(method: .put, target: RequestTarget("/v1/conversations"))
+    let (route, _) = try Route.find(request)
+    do {
+      _ = try route.operation(for: request)
+      Issue.record("PUT is allowed")
+    } catch {
+      let allow = ErrorAnswer(error).headers[.allow]
+      let header = try document.components("headers")["Allow"]
+      #expect(header?["example"] as? String == allow)
+    }
+  }
+
+  static let commonHeaders = ["x-request-id", "openai-version", "openai-processing-ms"]
+
+  /// The one in every example.
+  static let conversation = Conversation(
+    id: ConversationID("conv_6a3f11765ab88196bb163daa1e6dc3030eea6ca4e48c1c16")!,
+    metadata: try! Metadata([
+      Metadata.Pair(key: "topic", value: "demo"), Metadata.Pair(key: "user", value: "u1"),
+    ]))
+
+  /// Any; what a client is told does not depend on it.
+  private static let sqliteError: SQLiteError = {
+    do throws(SQLiteError) {
+      _ = try Connection(path: "/nowhere/file", mode: .readOnly, busyTimeoutMilliseconds: 0)
+      preconditionFailure("there is such a file")
+    } catch {
+      return error
+    }
+  }()
+
+  private static func error(target: String) -> APIError {
+    do throws(APIError) {
+      _ = try Route.find(Request(method: .get, target: RequestTarget(target)))
+      preconditionFailure("'\(target)' is a route's")
+    } catch {
+      return error
+    }
+  }
+
+  private static func error(of body: String) -> APIError {
+    let request = Request(
+      method: .post, target: RequestTarget("/v1/conversations"), body: .bytes(Array(body.utf8)))
+    do throws(APIError) {
+      _ = try RequestBody(request).creation()
+      preconditionFailure("'\(body)' is right")
+    } catch {
+      return error
+    }
+  }
+
+  private func answered(_ response: Response) throws -> NSDictionary? {
+    try JSONSerialization.jsonObject(with: Data(response.body)) as? NSDictionary
+  }
+}

@@ -1,0 +1,166 @@
+import Conversations
+import Foundation
+import HTTP
+import HTTPTypes
+import Repository
+import SQLite
+import Testing
+
+@testable import API
+
+/// What the OpenAPI document says is what the service does. Its form, and what a running service
+/// answers to it, is tested in Tests/sdk/test_openapi.py.
+@Suite struct OpenAPITests {
+  let document: OpenAPIDocument
+
+  init() throws { document = try OpenAPIDocument() }
+
+  @Test(arguments: Service.Transport.allCases)
+  func `the document is served byte for byte`(transport: Service.Transport) async throws {
+    let service = try Service(transport)
+    let answer = try await service.send("GET", "/openapi.json")
+    #expect(answer.status == 200)
+    #expect(answer.headers["content-type"] == "application/json")
+    #expect(Data(answer.body.utf8) == document.bytes)
+    await service.stop()
+  }
+
+  @Test func `it has every path and method that there is, HEAD where GET is, and no other`() throws
+  {
+    let described = try document.operations.map { "\($0.method) \($0.path)" }
+    let routed = Route.all.flatMap { route in
+      route.operations.flatMap { operation in
+        operation.method == .get
+          ? ["GET \(route.path)", "HEAD \(route.path)"]
+          : ["\(operation.method.rawValue) \(route.path)"]
+      }
+    }
+    #expect(described.sorted() == routed.sorted())
+  }
+
+  @Test func `HEAD has the parameters and the answers of GET`() throws {
+    let operations = try document.operations
+    for get in operations where get.method == "GET" {
+      let head = try #require(operations.first { $0.path == get.path && $0.method == "HEAD" })
+      #expect(head.parameters as NSArray == get.parameters as NSArray)
+      #expect(
+        head.responses.mapValues(\.definition) as NSDictionary
+          == get.responses.mapValues(\.definition) as NSDictionary)
+    }
+  }
+
+  @Test func `query parameters are described where they are read`() throws {
+    for operation in try document.operations {
+      let route = try #require(Route.all.first { $0.path == operation.path })
+      let method = operation.method == "HEAD" ? "GET" : operation.method
+      let takesQuery = route.operations.contains {
+        $0.method.rawValue == method && $0.takesQuery
+      }
+      let names = operation.parameters.filter { $0["in"] as? String == "query" }.compactMap {
+        ($0["name"] as? String)?.replacing("[]", with: "")
+      }
+      #expect(
+        names.sorted() == (takesQuery ? ListParameters.names.sorted() : []),
+        "\(operation.method) \(operation.path)")
+    }
+  }
+
+  @Test func `a parameter in the path is one of the route's`() throws {
+    for operation in try document.operations {
+      let names = operation.parameters.filter { $0["in"] as? String == "path" }.compactMap {
+        $0["name"] as? String
+      }
+      #expect(names == operation.path.matches(of: /{(\w+)}/).map { String($0.output.1) })
+    }
+  }
+
+  @Test func `the query parameters are read as they are described`() throws {
+    for parameter in try document.components("parameters").values
+    where parameter["in"] as? String == "query" {
+      let name = try #require(parameter["name"] as? String)
+      let schema = try document.resolved(try #require(parameter["schema"] as? [String: Any]))
+      let value =
+        (schema["enum"] as? [String])?.first ?? (schema["examples"] as? [String])?.first ?? "1"
+      let isObject = parameter["style"] as? String == "deepObject"
+      let sent = (name: isObject ? "\(name)[k]" : name, value: value)
+      #expect(throws: Never.self, "\(sent)") { try ListParameters([sent]) }
+      let isSingle = !["array", "object"].contains(schema["type"] as? String)
+      #expect(isSingle == ((try? ListParameters([sent, sent])) == nil), "\(sent)")
+    }
+  }
+
+  @Test func `the error codes are exactly those that errors are given`() throws {
+    let source = try String(
+      contentsOf: sources.appending(path: "ErrorAnswer.swift"), encoding: .utf8)
+    let given = source.matches(of: /code: (?:[^",\n]* \?\? )?"(\w+)"/).map { String($0.output.1) }
+    let schema = try #require(try document.components("schemas")["ErrorCode"])
+    let described = try #require(schema["oneOf"] as? [[String: String]]).compactMap { $0["const"] }
+    #expect(described.count > 20)
+    #expect(Set(described).count == described.count)
+    #expect(Set(described) == Set(given))
+
+    let answered = Set(try document.responses.values.flatMap(\.codes)).compactMap(\.self)
+    #expect(answered.sorted() == described.sorted())
+  }
+
+  @Test(arguments: APICase.all)
+  func `an error of the contract is described where it is answered`(row: APICase) throws {
+    let (status, code): (Int, String?)
+    switch row.expected {
+    case .error(let expected, _, _, let name, _): (status, code) = (expected, name)
+    case .hinted(let expected, _, _, let name): (status, code) = (expected, name)
+    default: return
+    }
+    let response = try #require(try describedResponse(to: row, status), "\(status)")
+    // Without a body there is no code.
+    if row.method == "HEAD" { return }
+    #expect(response.codes.contains(code), "\(status) \(code ?? "null")")
+  }
+
+  /// The described answer of the operation that a row reaches, or of none.
+  private func describedResponse(
+    to row: APICase, _ status: Int
+  ) throws -> OpenAPIDocument.Response? {
+    let request = Request(
+      method: HTTPRequest.Method(rawValue: row.method)!, target: RequestTarget(row.target))
+    guard let (route, _) = try? Route.find(request), (try? route.operation(for: request)) != nil
+    else {
+      let names = [
+        400: "BadRequest", 403: "Forbidden", 404: "UnknownURL", 405: "MethodNotAllowed",
+      ]
+      return try names[status].flatMap { try document.responses[$0] }
+    }
+    return try document.operations
+      .first { $0.path == route.path && $0.method == row.method }?.responses[status]
+  }
+
+  @Test func `the limits are those of the rules`() throws {
+    let schemas = try document.components("schemas")
+    let parameters = try document.components("parameters").mapValues {
+      $0["schema"] as? [String: Any]
+    }
+    let query = ConversationQuery()
+    let limits: [(Any?, Int)] = [
+      (schemas["Metadata"]?["maxProperties"], Metadata.pairsMax),
+      (schemas["MetadataKey"]?["maxLength"], Metadata.keyLengthMax),
+      (schemas["MetadataValue"]?["maxLength"], Metadata.valueLengthMax),
+      (parameters["limit"]??["minimum"], ConversationQuery.limits.lowerBound),
+      (parameters["limit"]??["maximum"], ConversationQuery.limits.upperBound),
+      (parameters["limit"]??["default"], query.limit),
+      (parameters["metadata"]??["maxProperties"], ConversationQuery.conditionsMax),
+      (parameters["metadata_exists"]??["maxItems"], ConversationQuery.conditionsMax),
+      (parameters["metadata_absent"]??["maxItems"], ConversationQuery.conditionsMax),
+      (parameters["Idempotency-Key"]??["maxLength"], IdempotencyKey.lengthMax),
+    ]
+    for (index, (described, limit)) in limits.enumerated() {
+      #expect(described as? Int == limit, "limit \(index)")
+    }
+    let values = member(try #require(parameters["metadata"] ?? nil), "additionalProperties")
+    #expect(values?["maxItems"] as? Int == ConversationQuery.valuesMax)
+    #expect(values?["maxLength"] as? Int == Metadata.valueLengthMax)
+    #expect(parameters["order"]??["default"] as? String == query.order.rawValue)
+    #expect(
+      (parameters["order"]??["enum"] as? [String])?.sorted()
+        == ConversationQuery.Order.allCases.map(\.rawValue).sorted())
+  }
+}

@@ -1,0 +1,57 @@
+"""scripts/generate and scripts/bench-queries."""
+
+import pytest
+from conftest import REPOSITORY
+
+GENERATE = REPOSITORY / "scripts/generate"
+
+
+@pytest.fixture
+def generate(run, binary):
+    return lambda *arguments: run(*arguments, "--binary", binary, program=str(GENERATE))
+
+
+def test_a_generated_database_is_well_and_can_be_searched(generate, run, start, tmp_path):
+    result = generate("--count", 300, "--database", tmp_path / "conversations.db")
+    assert (result.returncode, result.stdout) == (
+        0, f"made '{tmp_path}/conversations.db' with 300 conversations\n")
+    check = run("check", "--database", tmp_path / "conversations.db")
+    assert "300 conversations, 1200 metadata pairs, all is well" in check.stdout
+    server = start()
+    found = server.request("GET", "/v1/conversations?metadata_exists[]=escalated").json()
+    assert [conversation["metadata"]["escalated"] for conversation in found["data"]] == 3 * ["true"]
+    closed = server.request("GET", "/v1/conversations?metadata[status]=closed&limit=100").json()
+    assert len(closed["data"]) == 100 and closed["has_more"]
+    assert server.request("POST", "/v1/conversations").status == 200
+
+
+def test_an_existing_file_is_left_as_it_is(generate, tmp_path):
+    database = tmp_path / "conversations.db"
+    database.write_bytes(b"something")
+    result = generate("--count", 5, "--database", database)
+    assert result.returncode == 1
+    assert result.stderr == f"generate: '{database}' exists already; name a new file\n"
+    assert database.read_bytes() == b"something"
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["--count", "0"], "--count must be an integer from 1 to 999999999"),
+    (["--count", "many"], "--count must be an integer from 1 to 999999999"),
+    (["--database"], None),
+    (["--frob"], "no such option: --frob"),
+])
+def test_a_wrong_option_is_named(generate, arguments, message, tmp_path):
+    result = generate(*arguments)
+    assert result.returncode != 0
+    if message:
+        assert result.stderr == f"generate: {message}\n"
+    assert not list(tmp_path.glob("*.db"))
+
+
+def test_the_comparison_of_queries_runs(run, binary, tmp_path):
+    result = run("--binary", binary, "--folder", tmp_path, "--small", 400, "--large", 1200,
+                 "--requests", 2, program=str(REPOSITORY / "scripts/bench-queries"))
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["milliseconds,", "medians", "400", "1,200", "ratio"]
+    assert len(lines) == 13

@@ -1,0 +1,315 @@
+"""The OpenAPI document is valid, and true of what the service answers. (That it has all routes,
+codes and limits is tested in Tests/APITests.)"""
+
+import json
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from conftest import ANSWER_SECONDS, REPOSITORY, clean_environment
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+
+FILE = REPOSITORY / "Sources/API/openapi.json"
+DOCUMENT = json.loads(FILE.read_bytes())
+METHODS = {"get", "head", "post", "patch", "delete"}
+LIST = "/v1/conversations"
+ONE = "/v1/conversations/{conversation_id}"
+JSON = {"Content-Type": "application/json"}
+# Of the connection, not of the answer.
+CONNECTION_FIELDS = {"connection", "content-length", "content-type", "date"}
+SCHEMATHESIS_SECONDS = 300
+
+
+def operations():
+    """Every operation: its method, its path, and what is described."""
+    return [(method.upper(), path, operation) for path, item in DOCUMENT["paths"].items()
+            for method, operation in item.items() if method in METHODS]
+
+
+def resolved(part):
+    """The part itself, or what it refers to."""
+    while "$ref" in part:
+        name = part["$ref"].removeprefix("#/components/").split("/")
+        part = DOCUMENT["components"][name[0]][name[1]]
+    return part
+
+
+def check(value, schema):
+    Draft202012Validator({"components": DOCUMENT["components"], **schema}).validate(value)
+
+
+# The document
+
+
+def test_the_document_is_valid_openapi_without_a_key_twice():
+    def members(pairs):
+        keys = [key for key, _ in pairs]
+        assert len(set(keys)) == len(keys), keys
+        return dict(pairs)
+
+    document = json.loads(FILE.read_bytes(), object_pairs_hook=members)
+    assert document["openapi"].startswith("3.1.")
+    validate(document)
+
+
+def test_the_document_is_of_this_version(run):
+    assert run("--version").stdout == DOCUMENT["info"]["version"] + "\n"
+
+
+def test_every_reference_and_every_component_is_used():
+    text = json.dumps(DOCUMENT)
+    # Answers to what is no operation; the document's description names them.
+    of_none = {"responses/UnknownURL", "responses/MethodNotAllowed"}
+    for kind, parts in DOCUMENT["components"].items():
+        for name in parts:
+            used = f'"#/components/{kind}/{name}"' in text
+            assert used != (f"{kind}/{name}" in of_none), f"{kind}/{name}"
+
+
+def examples(part, path=""):
+    """Each example below a part of the document, with its schema and where it is."""
+    if isinstance(part, list):
+        for index, item in enumerate(part):
+            yield from examples(item, f"{path}/{index}")
+    if not isinstance(part, dict):
+        return
+    if "schema" in part:
+        values = [part["example"]] if "example" in part else [
+            example["value"] for example in part.get("examples", {}).values()]
+    else:
+        # A schema's own; the other kind is in the members above.
+        values = part["examples"] if isinstance(part.get("examples"), list) else []
+    for value in values:
+        yield path, value, part.get("schema", part)
+    for key, item in part.items():
+        if key not in ("example", "examples"):
+            yield from examples(item, f"{path}/{key}")
+
+
+def test_every_example_is_of_its_schema():
+    found = list(examples(DOCUMENT))
+    assert len(found) > 60
+    for path, value, schema in found:
+        errors = list(Draft202012Validator(
+            {"components": DOCUMENT["components"], **schema}).iter_errors(value))
+        assert errors == [], path
+
+
+def test_every_error_has_an_example():
+    for name, response in DOCUMENT["components"]["responses"].items():
+        for media in response.get("content", {}).values():
+            assert "example" in media or media.get("examples") or name == "Description", name
+
+
+# What is answered
+
+
+class Described:
+    """Sends requests to a server, and holds each answer against the document."""
+
+    def __init__(self, server):
+        self.server = server
+        self.reached = set()
+
+    def send(self, method, path, body=None, headers=(), id="", query=""):
+        answer = self.server.request(method, path.replace("{conversation_id}", id) + query, body,
+                                     dict(headers))
+        responses = DOCUMENT["paths"][path][method.lower()]["responses"]
+        assert str(answer.status) in responses, (method, path, answer)
+        conforms(answer, responses[str(answer.status)], has_body=method != "HEAD")
+        self.reached.add((method, path, answer.status))
+        return answer
+
+    def create(self, metadata=None):
+        return self.send("POST", LIST, {"metadata": metadata or {"topic": "demo"}}, JSON)
+
+
+def conforms(answer, response, has_body=True):
+    """Fails unless the answer has the described header fields, and no other, and body."""
+    response = resolved(response)
+    fields = {name.lower(): resolved(field) for name, field in response["headers"].items()}
+    assert {name.lower() for name in answer.headers} - CONNECTION_FIELDS <= set(fields)
+    for name, field in fields.items():
+        value = answer.headers[name]
+        if value is None:
+            assert not field.get("required"), name
+        else:
+            is_integer = field["schema"].get("type") == "integer"
+            check(int(value) if is_integer else value, field["schema"])
+    if "content" not in response:
+        assert answer.body == b""
+        return
+    (media_type, content), = response["content"].items()
+    assert answer.headers["content-type"] == media_type
+    if has_body:
+        check(answer.json(), content["schema"])
+    else:
+        assert answer.body == b""
+
+
+@pytest.fixture
+def described(server):
+    return Described(server)
+
+
+# What a request needs to be right, by method and path.
+BODIES = {("POST", LIST): {"metadata": {"a": "1"}}, ("POST", ONE): {"metadata": {"a": "1"}},
+          ("PATCH", ONE): {"metadata": {"b": "2", "c": None}}}
+# They need a disk that fails, or a query that takes too long.
+NOT_REACHED = {(method, path, status) for method in ("GET", "HEAD")
+               for path, status in [(LIST, 500), (LIST, 503), (ONE, 503)]}
+
+
+def test_every_answer_that_is_described_is_given_as_described(start):
+    server = start(environment={"CONVERSATIOND_DATABASE_BUSY_TIMEOUT_MILLISECONDS": "20"})
+    described = Described(server)
+    for method, path, _ in operations():
+        body = BODIES.get((method, path))
+        headers = JSON if body else {}
+
+        def send(body=body, headers=headers, id=None, query="", method=method, path=path):
+            id = id or described.create().json()["id"]
+            return described.send(method, path, body, headers, id, query).status
+
+        assert send() == 200
+        assert send(query="?unknown=1") == 400
+        assert send(headers={**headers, "Host": "example.com"}) == 403
+        assert send(headers={**headers, "Origin": "http://example.com"}) == 403
+        assert send(body=b" " * ((1 << 20) + 1)) == 413
+        if path == ONE:
+            assert send(id="conv_" + 48 * "0") == 404
+            assert send(headers={**headers, "If-Match": '"other"'}) == 412
+            any_content = send(headers={**headers, "If-None-Match": "*"})
+            assert any_content == (304 if method in ("GET", "HEAD") else 412)
+        if body:
+            assert send(body=b"{") == 400
+            assert send(body={"metadata": {"k": 1}}) == 400
+    keyed = {**JSON, "Idempotency-Key": "k1"}
+    answers = [described.send("POST", LIST, body, keyed) for body in ({}, {}, {"metadata": {}})]
+    assert [answer.status for answer in answers] == [200, 200, 422]
+    assert [answer.headers["idempotent-replayed"] for answer in answers] == [None, "true", None]
+
+    failing_database(described)
+    missing = {(method, path, int(status)) for method, path, operation in operations()
+               for status in operation["responses"]} - described.reached
+    assert missing == NOT_REACHED
+
+
+def failing_database(described):
+    """What every operation answers when others lock or break the database."""
+    id = described.create().json()["id"]
+    with closing(sqlite3.connect(described.server.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for method, path, operation in operations():
+            if method in ("POST", "PATCH", "DELETE") or path == "/readyz":
+                body = BODIES.get((method, path))
+                answer = described.send(method, path, body, JSON if body else {}, id)
+                assert answer.status == 503
+        other.execute("ROLLBACK")
+        for table, event in [("conversations", "INSERT"), ("conversations", "DELETE"),
+                             ("metadata", "INSERT")]:
+            other.execute(f"CREATE TRIGGER {table}_{event} BEFORE {event} ON {table} "
+                          "BEGIN SELECT RAISE(ABORT, 'broken'); END")
+        for (method, path), body in [*BODIES.items(), (("DELETE", ONE), None)]:
+            body = {"metadata": {"new": "1"}} if body else None
+            assert described.send(method, path, body, JSON if body else {}, id).status == 500
+        other.execute("UPDATE metadata SET value = CAST(x'ff' AS TEXT)")
+    for method in ("GET", "HEAD"):
+        assert described.send(method, ONE, id=id).status == 500
+
+
+# Queries with what they answer when three conversations have the metadata {"topic": "demo"}.
+QUERIES = {
+    200: [
+        "limit=1&order=asc", "after={id}", "before={id}", "metadata%5Btopic%5D=demo",
+        "metadata[topic][]=demo&metadata[topic][]=x", "metadata_exists[]=topic",
+        "metadata_absent[]=topic", "metadata_absent[]=other", "metadata[topic]=x&metadata[topic]=y",
+        "created_at[gte]=0&created_at[lt]=9999999999",
+        "created_at[gt]=0&created_at[lte]=9999999999",
+        "metadata[][]=empty", "metadata[a[]=bracket", "metadata[a]]=bracket",
+        "metadata[%CC%81]=combining", "metadata[%D8%80]=prepended"],
+    400: [
+        "limit=0", "limit=1000", "limit=x", "order=up", "after=x", "limit=1&limit=1", "include=all",
+        "metadata=x", "metadata_exists[]=" + 65 * "k", "metadata[k]=" + 513 * "v",
+        "&".join(f"metadata[k{n}]=" for n in range(17)),
+        "&".join(f"metadata[k]={n}" for n in range(17))],
+}
+
+
+@pytest.mark.parametrize("status, query", [
+    (status, query) for status, queries in QUERIES.items() for query in queries])
+def test_a_list_is_answered_as_described(described, status, query):
+    id = [described.create().json()["id"] for _ in range(3)][1]
+    for method in ("GET", "HEAD"):
+        answer = described.send(method, LIST, query="?" + query.replace("{id}", id))
+        assert answer.status == status
+
+
+@pytest.mark.parametrize("method, path, name", [
+    ("GET", "/v1/x", "UnknownURL"), ("GET", "/v1/conversations/", "UnknownURL"),
+    ("PUT", LIST, "MethodNotAllowed"), ("POST", "/healthz", "MethodNotAllowed"),
+    ("OPTIONS", "/v1/conversations/x", "MethodNotAllowed")])
+def test_what_is_no_operation_is_answered_as_described(server, method, path, name):
+    conforms(server.request(method, path), DOCUMENT["components"]["responses"][name])
+
+
+@pytest.mark.parametrize("head", [
+    "GET /healthz HTTP/1.1\r\n",
+    "POST /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nx",
+    "GET /healthz HTTP/1.1\r\nHost: localhost\r\nA: " + "a" * (40 << 10)],
+    ids=["no host", "a broken chunk", "a large header"])
+def test_what_is_no_http_is_answered_without_the_service(server, head):
+    # The document says so: a page of the HTTP library's, and none of our header fields.
+    with socket.create_connection((server.host, server.port), timeout=ANSWER_SECONDS) as client:
+        client.sendall(f"{head}\r\n\r\n".encode())
+        with client.makefile("rb") as stream:
+            answer = stream.read()
+    assert answer.startswith(b"HTTP/1.1 4")
+    assert b"<html>" in answer and b"x-request-id" not in answer
+    assert server.request("GET", "/healthz").status == 200
+
+
+# What schemathesis finds
+
+
+def test_schemathesis_finds_nothing(server, tmp_path):
+    # From the file, since it would not try the address from which it has the document.
+    report = tmp_path / "events.ndjson"
+    here = Path(__file__).parent
+    result = subprocess.run(
+        [Path(sys.executable).with_name("schemathesis"),
+         "--config-file", here / "schemathesis.toml", "run", FILE, "--url", server.url,
+         "--no-color", "--report", "ndjson", "--report-ndjson-path", report],
+        cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=SCHEMATHESIS_SECONDS, env={
+            **clean_environment(), "SCHEMATHESIS_HOOKS": str(here / "schemathesis_hooks.py")})
+    assert result.returncode == 0, result.stdout + result.stderr + server.log()[-2000:]
+
+    events = [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()]
+    phases = {event["PhaseFinished"]["phase"]["name"]: event["PhaseFinished"]["status"]
+              for event in events if "PhaseFinished" in event}
+    for name in ("examples", "coverage", "fuzzing", "stateful"):
+        assert phases[name] == "success", phases
+    answers = Counter(
+        (interaction["request"]["method"], template(interaction["request"]["uri"], server),
+         interaction["response"]["status_code"])
+        for event in events if "ScenarioFinished" in event
+        for interaction in event["ScenarioFinished"]["recorder"].get("interactions", {}).values())
+    # It has not merely been refused: conversations were created, found, changed and deleted.
+    for method, path, _ in operations():
+        assert answers[method, path, 200] > 0, (method, path)
+        if path == ONE:
+            assert answers[method, path, 404] > 0 and answers[method, path, 412] > 0
+    assert answers["POST", LIST, 400] > 0 and answers["PUT", LIST, 405] > 0
+
+
+def template(url, server):
+    """The path of the document that a URL belongs to."""
+    path = url.removeprefix(server.url).split("?")[0]
+    return path if path in DOCUMENT["paths"] else ONE
