@@ -147,6 +147,16 @@ class Server:
         finally:
             connection.close()
 
+    def has_read_all(self, connections):
+        """Whether it has taken so many connections, and nothing sent on them waits to be read."""
+        # Linux: proc(5), /proc/net/tcp; the addresses are in hexadecimal, 01 is ESTABLISHED, and
+        # the queues are of bytes to send and of bytes to be read.
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        taken = [row for row in rows if row[1].endswith(f":{self.port:04X}") and row[3] == "01"]
+        # One that waits to be accepted has no inode yet.
+        return (len(taken) >= connections
+                and all(row[4].endswith(":00000000") and row[9] != "0" for row in taken))
+
     def refuses_connections(self):
         with socket.socket() as probe:
             return probe.connect_ex((self.host, self.port)) != 0

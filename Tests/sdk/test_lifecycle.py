@@ -214,12 +214,13 @@ def test_a_full_queue_is_unavailable_at_once(start, wait_until):
     assert {value for (value,) in stored} == taken
 
 
-def test_a_server_that_stops_under_a_foreign_lock_answers_what_is_in_flight(server):
+def test_a_server_that_stops_under_a_foreign_lock_answers_what_is_in_flight(server, wait_until):
     first, second = server.connection(), server.connection()
     with locked(server.database):
         first.request("POST", "/v1/conversations", json.dumps({"metadata": {"n": "1"}}))
         # The second one waits for a group of its own, and would wait a busy timeout of its own.
         second.request("POST", "/v1/conversations", json.dumps({"metadata": {"n": "2"}}))
+        wait_until(lambda: server.has_read_all(2))
         server.send(signal.SIGTERM)
         for connection in (first, second):
             answer = read_answer(connection)
@@ -271,19 +272,18 @@ def test_a_commit_that_fails_half_way_ends_the_server_and_loses_no_answered_writ
     assert run("check", "--database", server.database).returncode == 0
 
 
-def test_after_a_failed_commit_every_writer_is_told_and_nothing_new_is_stored(server):
+def test_after_a_failed_commit_every_writer_is_told_and_nothing_new_is_stored(
+        server, wait_until):
     conversation = create(server, {"n": "0", "fill": 500 * "x"}).json()
     log = server.database.with_name("conversations.db-wal")
     limit = log.stat().st_size + 100
     connections = [server.connection() for _ in range(WRITERS)]
-    for connection in connections:
-        # A connection that is not accepted when the server ends is reset.
-        connection.request("GET", "/healthz")
-        assert read_answer(connection).status == 200
     with locked(server.database):
         for number, connection in enumerate(connections):
             body = json.dumps({"metadata": {"n": str(number), "fill": 500 * "y"}})
             connection.request("POST", "/v1/conversations", body)
+        # What has not arrived when the server ends is not answered.
+        wait_until(lambda: server.has_read_all(len(connections)))
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (limit, limit))
     answers = []
     for connection in connections:
