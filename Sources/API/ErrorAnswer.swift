@@ -133,8 +133,8 @@ struct ErrorAnswer {
     case .parameterNotAnID(let name, let value):
       self.init(
         .badRequest,
-        "Invalid '\(name)': '\(Self.shown(value))' is not the id of a conversation. Expected 'conv_' "
-          + "and 48 lower-case hexadecimal digits.",
+        "Invalid '\(name)': '\(Self.shown(value))' is not the id of a conversation. Expected "
+          + "'conv_' and 48 lower-case hexadecimal digits.",
         param: name, code: "invalid_value")
     case .query(.tooManyConditions):
       self.init(
@@ -251,8 +251,8 @@ struct ErrorAnswer {
     case .queryTimeout:
       self.init(
         .serviceUnavailable,
-        "The query took too long, or waited too long for others, and was ended. Narrow it: by a pair or a key that fewer "
-          + "conversations have, or by a shorter range of 'created_at'.",
+        "The query took too long, or waited too long for others, and was ended. Narrow it: by a "
+          + "pair or a key that fewer conversations have, or by a shorter range of 'created_at'.",
         code: "query_timeout", headers: [.shouldRetry: "false"])
     case .storage:
       self.init(

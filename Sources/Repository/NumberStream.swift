@@ -30,8 +30,8 @@ final class NumberStream {
     case pair
   }
 
-  /// How many numbers are passed one by one before it is quicker to enter the index anew: a step
-  /// costs about a sixth of that.
+  /// How many numbers are passed one by one before the index is entered anew, which costs about as
+  /// much as ten steps.
   private static let stepsMax = 6
 
   let kind: Kind

@@ -9,7 +9,8 @@ extension APICase {
     APICase(
       "list: \(query) finds \(stored)", "GET", "/v1/conversations\(query)", stored: stored,
       expect: .ok(
-        #"{"object":"list","data":[{existing}],"first_id":"{id}","has_more":false,"last_id":"{id}"}"#
+        #"{"object":"list","data":[{existing}],"first_id":"{id}","has_more":false,"#
+          + #""last_id":"{id}"}"#
       ))
   }
 
@@ -21,8 +22,8 @@ extension APICase {
       expect: .ok(empty))
   }
 
-  /// Contract, section 6: which conversations a query finds, on a store of one. (`ListTests` has the
-  /// pages of many.)
+  /// Contract, section 6: which conversations a query finds, on a store of one. (`ListTests` has
+  /// the pages of many.)
   static let lists: [APICase] =
     ["", "?", "?&", "?limit=1", "?limit=100", "?order=asc", "?order=desc&limit=020"].map {
       found($0)

@@ -46,7 +46,7 @@ extension APICase {
       "If-Match",
       [
         "{etag}", "*", "{etag},\"x\"", "\"x\" ,\t{etag}", ",, {etag} ,", "W/\"x\", {etag}",
-        "\"a,b\",{etag}", "\"\",{etag}", "\"\u{E9}\\\", {etag}",
+        "\"a,b\",{etag}", "\"\",{etag}", "\"\u{E9}\\\", {etag}", "\"\u{301}\",{etag}",
       ])
     + [
       APICase(
@@ -59,8 +59,8 @@ extension APICase {
         expect: conversation(#"{"topic":"test"}"#)),
     ]
 
-  /// What names nothing, or cannot be read, allows no change: a client that meant to be careful must
-  /// not overwrite anything because of a slip.
+  /// What names nothing, or cannot be read, allows no change: a client that meant to be careful
+  /// must not overwrite anything because of a slip.
   private static let failedMatches: [APICase] =
     changes(
       "If-Match",

@@ -3,8 +3,8 @@ import Testing
 /// One row of the contract: a request and what is answered.
 ///
 /// In the target, the header fields and what is expected, `{id}` stands for a conversation that
-/// exists, `{etag}` for its ETag, `{hash}` for that without quotes, `{seconds}` for its creation time,
-/// and `{unknown}` for an id that no conversation has.
+/// exists, `{etag}` for its ETag, `{hash}` for that without quotes, `{seconds}` for its creation
+/// time, and `{unknown}` for an id that no conversation has.
 struct APICase: Sendable, CustomTestStringConvertible {
   let name: String
   let method: String

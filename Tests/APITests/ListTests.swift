@@ -3,8 +3,8 @@ import Repository
 import SQLite
 import Testing
 
-/// The pages of a list (contract, section 6); what a query finds is in `APICase.lists`, its errors are
-/// in `APICase.listErrors`.
+/// The pages of a list (contract, section 6); what a query finds is in `APICase.lists`, its errors
+/// are in `APICase.listErrors`.
 @Suite struct ListTests {
   /// Creates conversations, several in one second, and deletes some of them again.
   ///

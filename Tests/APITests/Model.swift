@@ -1,4 +1,4 @@
-/// What the service should answer, in the plainest way: an array in the order of creation, and no SQL.
+/// What the service should answer, in the plainest way: an array in the order of creation, no SQL.
 ///
 /// Keys and values are numbers, the places of their texts in `Words`, so that nothing here compares
 /// strings as the service does.

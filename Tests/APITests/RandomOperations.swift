@@ -23,8 +23,8 @@ struct RandomOperations {
     generator = SeededGenerator(seed: seed)
   }
 
-  /// How far the clock goes until the next operation: often it stands still, sometimes it jumps over
-  /// the life of an idempotency key, and sometimes it goes back.
+  /// How far the clock goes until the next operation: often it stands still, sometimes it jumps
+  /// over the life of an idempotency key, and sometimes it goes back.
   mutating func secondsPassed() -> Int64 {
     switch Int.random(in: 0..<20, using: &generator) {
     case 0: .random(in: -90_000...0, using: &generator)

@@ -7,8 +7,8 @@ import Testing
   private static let changersCount = 3
   private static let changesPerChanger = 250
 
-  /// Every change touches the pairs too, but leaves `kept` as it is, so a walk by that pair must see
-  /// the same conversations as one through all.
+  /// Every change touches the pairs too, but leaves `kept` as it is, so a walk by that pair must
+  /// see the same conversations as one through all.
   @Test(arguments: ["", "&metadata[kept]=1", "&metadata_exists[]=kept&metadata_absent[]=never"])
   func `a walk sees every conversation that exists all the while exactly once`(
     filter: String
