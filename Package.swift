@@ -35,7 +35,7 @@ let package = Package(
     .executableTarget(
       name: "conversationd",
       dependencies: [
-        "API", "HTTP", "JSON", "Repository", "SQLite",
+        "API", "Conversations", "HTTP", "JSON", "Repository", "SQLite",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "Logging", package: "swift-log"),
@@ -68,6 +68,7 @@ let package = Package(
         .embedInCode("0001_create_conversations.sql"),
         .embedInCode("0002_find_conversations.sql"),
         .embedInCode("0003_remember_idempotency_keys.sql"),
+        .embedInCode("0004_create_api_keys.sql"),
       ], swiftSettings: house),
 
     .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),

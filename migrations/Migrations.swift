@@ -8,6 +8,7 @@ public enum Migrations {
     ("0001_create_conversations", text(PackageResources._001_create_conversations_sql)),
     ("0002_find_conversations", text(PackageResources._002_find_conversations_sql)),
     ("0003_remember_idempotency_keys", text(PackageResources._003_remember_idempotency_keys_sql)),
+    ("0004_create_api_keys", text(PackageResources._004_create_api_keys_sql)),
   ]
 
   private static func text(_ bytes: [UInt8]) -> String {

@@ -10,6 +10,16 @@ enum APIError: Error, Sendable {
   case hostNotLoopback(String)
   /// An `Origin` other than the server itself.
   case originNotOwn(String)
+  /// There is no API key, and one is needed.
+  case missingKey
+  /// An API key that is unknown, revoked or expired; the key.
+  case incorrectKey(String)
+  /// `OpenAI-Project` names another project than the API key's.
+  case otherProject(own: String)
+  /// The API key has sent as many requests as it may for now.
+  case rateLimited(RateLimit.Allowance)
+  /// The API key may only read.
+  case keyIsReadOnly
   /// No such path.
   case unknownRoute(method: HTTPRequest.Method, path: String)
   /// The path has other methods.
@@ -19,6 +29,8 @@ enum APIError: Error, Sendable {
   case malformedTarget(PercentDecodingError)
   /// The body is over the server's limit.
   case bodyTooLarge(bytesMax: Int)
+  /// The bodies of all requests and answers fill the memory for them.
+  case noRoom
   /// Where the body ends is ambiguous.
   case ambiguousBody
   /// A body of another media type.

@@ -9,7 +9,7 @@ extension API {
   func listConversations(_ call: Call) async throws(APIError) -> Response {
     let query = try ListParameters(call.query).query
     let page = try await storing { () async throws(RepositoryError) in
-      try await repository.conversations(query, in: .default)
+      try await repository.conversations(query, in: call.project)
     }
     if !page.unreadable.isEmpty {
       logger.error(
@@ -28,12 +28,12 @@ extension API {
     let metadata = try RequestBody(call.request).creation()
     guard let key else {
       let conversation = try await storing { () async throws(RepositoryError) in
-        try await repository.createConversation(metadata: metadata, in: .default)
+        try await repository.createConversation(metadata: metadata, in: call.project)
       }
       return Response(conversation)
     }
     let answer = try await storing { () async throws(RepositoryError) in
-      try await repository.createConversation(metadata: metadata, in: .default, once: key) {
+      try await repository.createConversation(metadata: metadata, in: call.project, once: key) {
         String(decoding: JSONBody.conversation($0).bytes, as: UTF8.self)
       }
     }
@@ -45,7 +45,7 @@ extension API {
     let id = try conversationID(call)
     let conversation: Conversation
     do {
-      conversation = try repository.conversation(id, in: .default)
+      conversation = try repository.conversation(id, in: call.project)
     } catch {
       throw APIError(error, id: id.description)
     }
@@ -77,7 +77,7 @@ extension API {
     let id = try conversationID(call)
     try await storing(id) { () async throws(RepositoryError) in
       try await repository.deleteConversation(
-        id, in: .default, if: Precondition(call.request.headers))
+        id, in: call.project, if: Precondition(call.request.headers))
     }
     return Response(json: .deletion(of: id))
   }
@@ -89,7 +89,7 @@ extension API {
     let id = try conversationID(call)
     let conversation = try await storing(id) { () async throws(RepositoryError) in
       try await repository.changeMetadata(
-        of: id, in: .default, by: change, if: Precondition(call.request.headers))
+        of: id, in: call.project, by: change, if: Precondition(call.request.headers))
     }
     return Response(conversation)
   }

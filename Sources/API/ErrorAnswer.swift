@@ -13,12 +13,30 @@ struct ErrorAnswer {
   var code: String?
   var headers: HTTPFields = [:]
 
+  /// Why a request was refused, for the metrics: the code, or else what the status says.
+  var reason: String {
+    if let code { return code }
+    switch status {
+    case .unauthorized: return "missing_api_key"
+    case .notFound: return "not_found"
+    default: return "internal_error"
+    }
+  }
+
   /// How long a client should wait, in seconds, before it repeats what was refused for now.
   private static let retryAfterSeconds = "1"
 
+  /// What a 401 must say (RFC 9110, section 15.5.2).
+  private static let challenge: HTTPFields = [.wwwAuthenticate: "Bearer"]
+
   /// The whole answer.
   var response: Response {
-    let type = status.kind == .serverError ? "server_error" : "invalid_request_error"
+    let type =
+      switch status {
+      case .tooManyRequests: "requests"
+      case _ where status.kind == .serverError: "server_error"
+      default: "invalid_request_error"
+      }
     var response = Response(
       status: status,
       json: .error(message: message, type: type, param: param, code: code))
@@ -31,15 +49,44 @@ struct ErrorAnswer {
     case .hostNotLoopback(let host):
       self.init(
         .forbidden,
-        "Host '\(host)' is not allowed. Without API keys this server answers only requests to a "
-          + "loopback name or address, such as 'localhost'.",
+        "Host '\(host)' is not allowed. While it has no API keys this server answers only "
+          + "requests to a loopback name or address, such as 'localhost'.",
         code: "host_not_allowed")
     case .originNotOwn(let origin):
       self.init(
         .forbidden,
-        "Origin '\(origin)' is not allowed. Without API keys this server answers no requests from "
-          + "web pages of other origins.",
+        "Origin '\(origin)' is not allowed. While it has no API keys this server answers no "
+          + "requests from web pages of other origins.",
         code: "origin_not_allowed")
+    case .missingKey:
+      self.init(
+        .unauthorized, "Missing bearer authentication in header.", headers: Self.challenge)
+    case .incorrectKey(let key):
+      self.init(
+        .unauthorized, "Incorrect API key provided: \(Self.masked(key)).", code: "invalid_api_key",
+        headers: Self.challenge)
+    case .otherProject(let own):
+      self.init(
+        .unauthorized,
+        "The 'OpenAI-Project' header does not match the project of the API key, which is '\(own)'.",
+        code: "invalid_project", headers: Self.challenge)
+    case .rateLimited(let allowance):
+      let wait = allowance.retryAfter ?? .zero
+      self.init(
+        .tooManyRequests,
+        "Rate limit reached for requests per min (RPM): Limit \(allowance.limit), Requested 1. "
+          + "Please try again in \(wait.shown).",
+        code: "rate_limit_exceeded",
+        headers: [
+          .retryAfterMilliseconds: String(wait.milliseconds),
+          .retryAfter: String((wait.milliseconds + 999) / 1000),
+        ])
+    case .keyIsReadOnly:
+      self.init(
+        .forbidden,
+        "You have insufficient permissions for this operation: the API key may only read (GET and "
+          + "HEAD).",
+        code: "insufficient_permissions")
     case .unknownRoute(let method, let path):
       self.init(.notFound, "Invalid URL (\(method.rawValue) \(path))")
     case .methodNotAllowed(let method, let path, let allowed):
@@ -58,6 +105,11 @@ struct ErrorAnswer {
       self.init(
         .contentTooLarge, "Request body too large. The limit is \(bytesMax) bytes.",
         code: "request_too_large")
+    case .noRoom:
+      self.init(
+        .serviceUnavailable,
+        "The server has no memory for more requests at the moment. Nothing was stored.",
+        code: "unavailable", headers: [.retryAfter: Self.retryAfterSeconds])
     case .ambiguousBody:
       self.init(
         .badRequest,
@@ -272,66 +324,5 @@ struct ErrorAnswer {
     self.param = param
     self.code = code
     self.headers = headers
-  }
-
-  // MARK: Words
-
-  private static func message(_ error: JSONError) -> String {
-    switch error {
-    case .malformed(let position):
-      "Invalid body: failed to parse JSON value. Please check the value to ensure it is valid "
-        + "JSON. (Noticed at \(shown(position)).)"
-    case .notUTF8(let position):
-      "Invalid body: not valid UTF-8. (Noticed at \(shown(position)).)"
-    case .duplicateKey(let position):
-      "Invalid body: duplicate JSON key. It ends at \(shown(position)). "
-        + "Duplicate JSON keys are not supported."
-    case .tooDeep(let depthMax):
-      "Invalid body: JSON nested too deep. The limit is \(depthMax) levels."
-    }
-  }
-
-  private static func message(_ reason: RepositoryError.Unavailability) -> String {
-    switch reason {
-    case .queueFull(let writesMax): "Too many writes are waiting (\(writesMax))."
-    case .locked: "The database is locked by another process."
-    case .diskFailed: "The server's disk reported an error."
-    case .fileGone: "The database file was deleted or replaced while the server runs."
-    case .closed: "The server is shutting down."
-    }
-  }
-
-  private static func shown(_ position: JSONPosition) -> String {
-    "line \(position.line), column \(position.column)"
-  }
-
-  /// A key over 20 characters is shown by its ends.
-  private static func shown(_ key: String) -> String {
-    let scalars = key.unicodeScalars
-    guard scalars.count > 20 else { return key }
-    return "\(String(scalars.prefix(3)))...\(String(scalars.suffix(3)))"
-  }
-
-  /// `'a' or 'b'`
-  private static func choices(_ words: [String], _ conjunction: String) -> String {
-    words.map { "'\($0)'" }.joined(separator: " \(conjunction) ")
-  }
-
-  /// What a query parameter would be in JSON; its value is always text.
-  private static func kind(_ text: String) -> String {
-    if let json = try? JSON(parsing: Array(text.utf8)), case .decimal = json { return kind(json) }
-    return "a string"
-  }
-
-  private static func kind(_ json: JSON) -> String {
-    switch json {
-    case .null: "null"
-    case .boolean: "a boolean"
-    case .integer: "an integer"
-    case .decimal: "a decimal number"
-    case .string: "a string"
-    case .array: "an array"
-    case .object: "an object"
-    }
   }
 }

@@ -1,17 +1,19 @@
 internal import HTTP
 internal import HTTPTypes
 
-/// Keeps web pages out while there are no API keys: any page that a person on this machine opens can
-/// send requests to loopback. A page of another site names itself in `Origin`; one that points its
-/// own name at 127.0.0.1 (DNS rebinding) names itself in `Host`.
+/// Stands in for API keys while there are none, and keeps web pages out: any page that a person on
+/// this machine opens can send requests to loopback. A page of another site names itself in `Origin`;
+/// one that points its own name at 127.0.0.1 (DNS rebinding) names itself in `Host`.
 enum LoopbackGuard {
+  /// - Parameter crossOrigin: Other origins that may use the service all the same.
   /// - Throws: `.hostNotLoopback`, `.originNotOwn`.
-  static func admit(_ request: Request) throws(APIError) {
+  static func admit(_ request: Request, crossOrigin: CrossOrigin) throws(APIError) {
     // HTTP/1.1 demands the field, and the server refuses requests without it; browsers send it.
     let host = request.target.authority ?? request.headers[.host]
     if let host, !isLoopback(host) { throw .hostNotLoopback(host) }
     if let origin = request.headers[.origin],
-      origin.lowercased() != "http://\(host?.lowercased() ?? "")"
+      origin.lowercased() != "http://\(host?.lowercased() ?? "")",
+      origin.lowercased() != "https://\(host?.lowercased() ?? "")", !crossOrigin.allows(request)
     {
       throw .originNotOwn(origin)
     }

@@ -25,10 +25,15 @@ struct RequestID: CustomStringConvertible, Sendable {
 extension HTTPField.Name {
   static let requestID = Self("x-request-id")!
   static let clientRequestID = Self("x-client-request-id")!
+  static let openAIProject = Self("openai-project")!
   static let openAIVersion = Self("openai-version")!
   static let openAIProcessingMilliseconds = Self("openai-processing-ms")!
   static let shouldRetry = Self("x-should-retry")!
   static let idempotencyKey = Self("idempotency-key")!
   static let idempotentReplayed = Self("idempotent-replayed")!
+  static let retryAfterMilliseconds = Self("retry-after-ms")!
+  static let rateLimitRequests = Self("x-ratelimit-limit-requests")!
+  static let rateLimitRemaining = Self("x-ratelimit-remaining-requests")!
+  static let rateLimitReset = Self("x-ratelimit-reset-requests")!
   static let host = Self("host")!
 }

@@ -8,12 +8,16 @@ struct Operation: Sendable {
   let method: HTTPRequest.Method
   /// Whether it has query parameters; one that has none refuses every one.
   let takesQuery: Bool
+  /// Whether it is answered also when there is no memory for more: whether the service runs is asked
+  /// most then.
+  let isTiny: Bool
   let handler: Handler
 
   static func on(
-    _ method: HTTPRequest.Method, takesQuery: Bool = false, _ handler: @escaping Handler
+    _ method: HTTPRequest.Method, takesQuery: Bool = false, isTiny: Bool = false,
+    _ handler: @escaping Handler
   ) -> Operation {
-    Operation(method: method, takesQuery: takesQuery, handler: handler)
+    Operation(method: method, takesQuery: takesQuery, isTiny: isTiny, handler: handler)
   }
 }
 
@@ -21,9 +25,21 @@ struct Operation: Sendable {
 struct Route: Sendable {
   /// The path, with `{…}` for a segment that is a parameter.
   let path: String
+  /// Who is answered.
+  let audience: Audience
   /// In the order of the `Allow` field.
   let operations: [Operation]
   private let segments: [Segment]
+
+  /// Who is answered on a path.
+  enum Audience: Sendable {
+    /// Who shows an API key, once there are any.
+    case keyHolders
+    /// Everybody.
+    case everybody
+    /// Everybody, where a setting says so.
+    case watchers
+  }
 
   private enum Segment: Sendable {
     case literal(String)
@@ -44,26 +60,42 @@ struct Route: Sendable {
       .on(.post) { api, call async throws(APIError) in try await api.updateConversation(call) },
       .on(.patch) { api, call async throws(APIError) in try await api.patchConversation(call) },
       .on(.delete) { api, call async throws(APIError) in try await api.deleteConversation(call) }),
-    Route("/healthz", .on(.get) { api, _ async throws(APIError) in api.health() }),
-    Route("/readyz", .on(.get) { api, _ async throws(APIError) in try await api.readiness() }),
-    Route("/openapi.json", .on(.get) { api, _ async throws(APIError) in api.description() }),
+    Route(
+      "/healthz", for: .everybody,
+      .on(.get, isTiny: true) { api, _ async throws(APIError) in api.health() }),
+    Route(
+      "/readyz", for: .everybody,
+      .on(.get, isTiny: true) { api, _ async throws(APIError) in try await api.readiness() }),
+    Route(
+      "/openapi.json", for: .everybody,
+      .on(.get) { api, _ async throws(APIError) in api.description() }),
+    Route(
+      "/metrics", for: .watchers,
+      .on(.get) { api, _ async throws(APIError) in api.measurements() }),
   ]
 
-  private init(_ path: String, _ operations: Operation...) {
+  private init(_ path: String, for audience: Audience = .keyHolders, _ operations: Operation...) {
     self.path = path
+    self.audience = audience
     self.operations = operations
     segments = path.dropFirst().split(separator: "/").map {
       $0.hasPrefix("{") ? .parameter : .literal(String($0))
     }
   }
 
+  /// A route that a path belongs to.
+  struct Match: Sendable {
+    let route: Route
+    /// Its place in `all`.
+    let index: Int
+    /// The decoded segments that are parameters.
+    let parameters: [String]
+  }
+
   /// Finds the route of a request's path.
   ///
-  /// - Returns: The route and the decoded segments that are parameters.
   /// - Throws: `.unknownRoute`, `.malformedTarget`.
-  static func find(
-    _ request: Request
-  ) throws(APIError) -> (route: Route, parameters: [String]) {
+  static func find(_ request: Request) throws(APIError) -> Match {
     guard request.target.path.hasPrefix("/") else {
       throw .unknownRoute(method: request.method, path: request.target.path)
     }
@@ -73,8 +105,10 @@ struct Route: Sendable {
     } catch {
       throw .malformedTarget(error)
     }
-    for route in all {
-      if let parameters = route.parameters(in: segments) { return (route, parameters) }
+    for (index, route) in all.enumerated() {
+      if let parameters = route.parameters(in: segments) {
+        return Match(route: route, index: index, parameters: parameters)
+      }
     }
     throw .unknownRoute(method: request.method, path: request.target.path)
   }

@@ -10,6 +10,13 @@ extension API {
       body: PackageResources.openapi_json)
   }
 
+  /// `GET /metrics`: what an operator watches, for Prometheus.
+  func measurements() -> Response {
+    Response(
+      status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
+      body: metrics.text(connections: connections.values, repository: repository.state))
+  }
+
   /// `GET /healthz`: the process runs and answers.
   func health() -> Response {
     Response(json: .statusOK)

@@ -4,14 +4,17 @@ extension String {
   /// `String(_:radix:)` leaves the zeros away and takes a microsecond for 128 bits, which ids of
   /// requests and conversations would pay each time.
   package init(hexadecimal value: some FixedWidthInteger & UnsignedInteger) {
-    self = withUnsafeBytes(of: value.bigEndian) { bytes in
-      String(unsafeUninitializedCapacity: 2 * bytes.count) { digits in
-        for (index, byte) in bytes.enumerated() {
-          digits[2 * index] = Self.digit(byte >> 4)
-          digits[2 * index + 1] = Self.digit(byte & 0xf)
-        }
-        return 2 * bytes.count
+    self = withUnsafeBytes(of: value.bigEndian) { String(hexadecimal: $0) }
+  }
+
+  /// Two digits for each byte.
+  init(hexadecimal bytes: UnsafeRawBufferPointer) {
+    self.init(unsafeUninitializedCapacity: 2 * bytes.count) { digits in
+      for (index, byte) in bytes.enumerated() {
+        digits[2 * index] = Self.digit(byte >> 4)
+        digits[2 * index + 1] = Self.digit(byte & 0xf)
       }
+      return 2 * bytes.count
     }
   }
 

@@ -20,6 +20,6 @@ public struct IdempotencyKey: Equatable, Sendable {
       text.utf8.allSatisfy({ (0x21...0x7e).contains($0) })
     else { return nil }
     self.text = text
-    requestHash = SHA256.hash(data: request).map { String(hexadecimal: $0) }.joined()
+    requestHash = SHA256.hash(data: request).withUnsafeBytes { String(hexadecimal: $0) }
   }
 }

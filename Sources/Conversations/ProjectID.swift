@@ -8,6 +8,6 @@ public struct ProjectID: Hashable, Sendable {
     self.number = number
   }
 
-  /// The project that every database has, and the only one until API keys name others.
+  /// The project that every database has; clients are in it while there are no API keys.
   public static let `default` = ProjectID(number: 1)
 }

@@ -3,8 +3,8 @@ internal import Dispatch
 internal import Glibc
 internal import Synchronization
 
-/// Accepts the connections of a listening socket and hands them to libmicrohttpd's event loops, which
-/// refuse those over the connection limit.
+/// Accepts the connections of a listening socket, refuses those for which there is no room, and hands
+/// the others to libmicrohttpd's event loops.
 ///
 /// libmicrohttpd accepts by itself too, but cannot be told to stop without a race: its
 /// `MHD_quiesce_daemon` (0.9.75) and the event loops both take the socket out of the epoll set, and
@@ -13,19 +13,25 @@ internal import Synchronization
 /// `@unchecked Sendable` because `source` is used by blocks of the serial queue alone once it runs,
 /// and `daemon` may be used from any thread.
 final class Acceptor: @unchecked Sendable {
+  /// How many are accepted before others get their turn on the queue, such as `stop`.
+  private static let acceptedMax = 256
   /// How long to leave connections waiting when the process has no descriptor or memory for them.
   private static let pauseMilliseconds = 100
 
   private let daemon: OpaquePointer
+  private let connections: ClientConnections
   /// nil once it is closed.
   private let socket: Mutex<ListeningSocket?>
   private let queue = DispatchQueue(label: "conversationd.acceptor")
   private let source: any DispatchSourceRead
 
   /// Begins to accept.
-  init(_ socket: consuming ListeningSocket, daemon: OpaquePointer) {
+  init(
+    _ socket: consuming ListeningSocket, daemon: OpaquePointer, connections: ClientConnections
+  ) {
     let descriptor = socket.descriptor
     self.daemon = daemon
+    self.connections = connections
     self.socket = Mutex(socket)
     source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
     // The handler holds this object until the source is cancelled.
@@ -45,14 +51,14 @@ final class Acceptor: @unchecked Sendable {
   }
 
   private func accept(from descriptor: Int32) {
-    while true {
+    // What is left over wakes the source again.
+    for _ in 0..<Self.acceptedMax {
       var address = sockaddr_storage()
       var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
       let code = withUnsafeMutablePointer(to: &address) { address in
-        address.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-          let connection = Glibc.accept(descriptor, address, &length)
-          // From here on the descriptor is libmicrohttpd's, which closes it also when it refuses.
-          if connection >= 0 { MHD_add_connection(daemon, connection, address, length) }
+        address.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+          let connection = Glibc.accept(descriptor, generic, &length)
+          if connection >= 0 { take(connection, from: address.pointee, generic, length) }
           return connection
         }
       }
@@ -62,6 +68,20 @@ final class Acceptor: @unchecked Sendable {
       case EMFILE, ENFILE, ENOBUFS, ENOMEM: return pause()
       default: return
       }
+    }
+  }
+
+  private func take(
+    _ connection: Int32, from storage: sockaddr_storage, _ address: UnsafePointer<sockaddr>,
+    _ length: socklen_t
+  ) {
+    guard connections.admit(connection, from: ClientAddress(storage)) else {
+      close(connection)
+      return
+    }
+    // From here on the descriptor is libmicrohttpd's, which closes it also when this fails.
+    if MHD_add_connection(daemon, connection, address, length) != .YES {
+      connections.remove(connection)
     }
   }
 

@@ -10,19 +10,29 @@ internal import Synchronization
 /// its connection has all of it, except that whoever ends the handler writes `response` before it
 /// sets `handover` to `.finished`, and the event loop reads `response` after it has seen that.
 final class Exchange: @unchecked Sendable {
+  /// How much content each request may have in any case, so that a small one finds room beside many
+  /// large ones.
+  static let freeBytes = 16 << 10
   /// How much content past the limit is read and dropped, so that a client that is still sending
   /// can be told; more than that closes the connection.
   static let drainedBytesMax = 8 << 20
 
   private let context: ServerContext
   private let connection: OpaquePointer
+  private let client: ClientConnection
   private let target: RequestTarget
 
   private var phase = Phase.headers
   private var method = HTTPRequest.Method.get
   private var headers = HTTPFields()
+  /// As the header says; nil for content in chunks, and without one.
+  private var length: UInt64?
   private var body: [UInt8] = []
   private var droppedBytes = 0
+  /// What this request has of the memory for the contents of all.
+  private var heldBytes = 0
+  private var heldAnswerBytes = 0
+  private var isWithoutRoom = false
   private var response: Response?
   private let handover = Atomic<Handover>(.running)
 
@@ -41,11 +51,16 @@ final class Exchange: @unchecked Sendable {
   }
 
   /// - Parameter target: The target as sent, which libmicrohttpd ends with a NUL.
-  init(context: ServerContext, connection: OpaquePointer, target: UnsafePointer<CChar>) {
+  init(
+    context: ServerContext, connection: OpaquePointer, client: ClientConnection,
+    target: UnsafePointer<CChar>
+  ) {
     self.context = context
     self.connection = connection
+    self.client = client
     self.target = RequestTarget(Self.text(target))
     context.requests.add(1, ordering: .relaxed)
+    client.requestBegins()
   }
 
   /// Takes the next piece. libmicrohttpd calls this once with the header fields alone, once for each
@@ -67,6 +82,8 @@ final class Exchange: @unchecked Sendable {
     case .content where !content.isEmpty:
       return append(content)
     case .content:
+      // When nobody takes his answer, what is asked for now would only join those that wait.
+      if isWithoutRoom || context.isFullOfAnswers { return run(.withoutRoom) }
       return run(droppedBytes > 0 ? .tooLarge(bytesMax: context.bodyBytesMax) : .bytes(body))
     case .handler:
       return handover.load(ordering: .acquiring) == .finished ? queueResponse() : true
@@ -75,6 +92,9 @@ final class Exchange: @unchecked Sendable {
 
   /// The connection is done with this request, answered or not.
   func complete() {
+    client.requestCompleted()
+    letGo()
+    context.heldAnswerBytes.subtract(heldAnswerBytes, ordering: .relaxed)
     context.requests.subtract(1, ordering: .releasing)
   }
 
@@ -97,7 +117,7 @@ final class Exchange: @unchecked Sendable {
     headers = received.fields
     if received.isAmbiguous { return .ambiguous }
     // libmicrohttpd has seen that it is a number of 64 bits.
-    let length = headers[.contentLength].flatMap { UInt64($0) }
+    length = headers[.contentLength].flatMap { UInt64($0) }
     if let length, length > UInt64(context.bodyBytesMax) {
       return .tooLarge(bytesMax: context.bodyBytesMax)
     }
@@ -105,13 +125,32 @@ final class Exchange: @unchecked Sendable {
   }
 
   private func append(_ content: UnsafeRawBufferPointer) -> Bool {
-    if droppedBytes == 0, body.count + content.count <= context.bodyBytesMax {
+    if droppedBytes == 0, body.count + content.count <= context.bodyBytesMax,
+      hold(body.count + content.count)
+    {
+      if body.isEmpty { body.reserveCapacity(max(content.count, Int(length ?? 0))) }
       body.append(contentsOf: content)
       return true
     }
     droppedBytes += body.count + content.count
     body = []
+    letGo()
     return droppedBytes <= context.bodyBytesMax + Self.drainedBytesMax
+  }
+
+  /// - Parameter count: How much content there is with the next piece.
+  /// - Returns: Whether there is room for it.
+  private func hold(_ count: Int) -> Bool {
+    let more = max(0, count - Self.freeBytes) - heldBytes
+    guard more > 0 else { return true }
+    heldBytes += more
+    isWithoutRoom = !context.hold(more)
+    return !isWithoutRoom
+  }
+
+  private func letGo() {
+    context.letGo(heldBytes)
+    heldBytes = 0
   }
 
   // MARK: Answering
@@ -120,6 +159,7 @@ final class Exchange: @unchecked Sendable {
   /// the two comes second sees what the other did.
   private func run(_ body: Request.Body) -> Bool {
     phase = .handler
+    guard client.requestArrived() else { return false }
     // Counted before it is checked, as `Server.stop` checks after it cut off: one of the two sees
     // the other.
     context.handlersRunning.add(1, ordering: .sequentiallyConsistent)
@@ -148,6 +188,9 @@ final class Exchange: @unchecked Sendable {
 
   private func queueResponse() -> Bool {
     guard let response else { preconditionFailure("finished without a response") }
+    client.answerBegins()
+    heldAnswerBytes = response.body.count
+    context.heldAnswerBytes.add(heldAnswerBytes, ordering: .relaxed)
     let answer = response.body.withUnsafeBytes { body in
       // libmicrohttpd takes a copy, and leaves the original as it is.
       MHD_create_response_from_buffer(

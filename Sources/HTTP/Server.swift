@@ -17,30 +17,50 @@ public final class Server: Sendable {
     public var eventLoops: Int
     /// Connections at the same time; the soft limit of open files is raised to fit.
     public var connectionsMax: Int
+    /// Those of them that one address may have; 0 for all.
+    public var connectionsPerAddressMax: Int
     /// How long a connection may be silent.
     public var idleTimeoutSeconds: Int
+    /// How long a request may take to arrive, its content included, and its answer to be taken.
+    public var requestTimeoutSeconds: Int
+    /// The memory in which a connection's request line and header fields are kept, and its answer's
+    /// are built.
+    public var headerBytesMax: Int
     /// The largest content of a request.
     public var bodyBytesMax: Int
+    /// The contents of all requests together that are kept, and as much again of all answers; at
+    /// least the one above.
+    public var bodiesBytesMax: Int
 
     /// - Parameters:
     ///   - eventLoops: Threads that each serve many connections.
     ///   - connectionsMax: Connections at the same time.
+    ///   - connectionsPerAddressMax: Those of them that one address may have; 0 for all.
     ///   - idleTimeoutSeconds: How long a connection may be silent.
+    ///   - requestTimeoutSeconds: How long a request may take to arrive, and its answer to be taken.
+    ///   - headerBytesMax: The memory for a connection's header fields.
     ///   - bodyBytesMax: The largest content of a request.
+    ///   - bodiesBytesMax: The contents of all requests together that are kept, and of all answers.
     public init(
-      eventLoops: Int = 2, connectionsMax: Int = 1000, idleTimeoutSeconds: Int = 60,
-      bodyBytesMax: Int = 1 << 20
+      eventLoops: Int = 2, connectionsMax: Int = 1000, connectionsPerAddressMax: Int = 0,
+      idleTimeoutSeconds: Int = 60, requestTimeoutSeconds: Int = 30,
+      headerBytesMax: Int = 32 * 1024, bodyBytesMax: Int = 1 << 20,
+      bodiesBytesMax: Int = 64 << 20
     ) {
       self.eventLoops = eventLoops
       self.connectionsMax = connectionsMax
+      self.connectionsPerAddressMax = connectionsPerAddressMax
       self.idleTimeoutSeconds = idleTimeoutSeconds
+      self.requestTimeoutSeconds = requestTimeoutSeconds
+      self.headerBytesMax = headerBytesMax
       self.bodyBytesMax = bodyBytesMax
+      self.bodiesBytesMax = bodiesBytesMax
     }
   }
 
-  /// The memory in which libmicrohttpd keeps one connection's request line and header fields, and
-  /// builds its answer's.
-  private static let connectionMemoryBytes = 32 * 1024
+  /// Connections at the same time: those that were asked for, or as many as the hard limit of open
+  /// files allows.
+  public let connectionsMax: Int
 
   private let context: ServerContext
   private let daemon: Daemon
@@ -51,29 +71,46 @@ public final class Server: Sendable {
   /// - Parameters:
   ///   - socket: Where to accept connections.
   ///   - configuration: The limits.
+  ///   - certificate: What to show to clients; nil serves plain HTTP.
+  ///   - counts: Where connections are counted.
   ///   - handler: Answers each request; may be called by several threads at once.
   /// - Throws: `.cannotStart`.
   public init(
     on socket: consuming ListeningSocket, configuration: Configuration,
+    certificate: Certificate? = nil, counts: ConnectionCounts = ConnectionCounts(),
     handler: @escaping Handler
   ) throws(ListenError) {
-    raiseOpenFilesLimit(to: configuration.connectionsMax)
-    context = ServerContext(bodyBytesMax: configuration.bodyBytesMax, handler: handler)
+    connectionsMax = connectionsThatFit(configuration)
+    let connections = ClientConnections(
+      limits: ClientConnections.Limits(configuration, connectionsMax: connectionsMax),
+      counts: counts)
+    context = ServerContext(
+      configuration, connections: connections, certificate: certificate, handler: handler)
     // Balanced by the release in `stop`, or right here when there is nothing to stop.
     let retained = Unmanaged.passRetained(context)
     var options = conversationd_daemon(
       context: retained.toOpaque(), eventLoops: UInt32(configuration.eventLoops),
-      connectionsMax: UInt32(configuration.connectionsMax),
+      // We count, so this must never be reached: each loop gets its part of it, may have all of the
+      // connections, and counts those down that are closed a moment later than we do.
+      connectionsMax: UInt32((connectionsMax + 1024) * configuration.eventLoops),
       idleTimeoutSeconds: UInt32(configuration.idleTimeoutSeconds),
-      connectionMemoryBytes: Self.connectionMemoryBytes,
-      started: requestStarted, received: requestReceived, completed: requestCompleted,
-      unescape: leaveEscaped)
+      connectionMemoryBytes: configuration.headerBytesMax,
+      connectionChanged: connectionChanged, started: requestStarted, received: requestReceived,
+      completed: requestCompleted, unescape: leaveEscaped,
+      certificate: certificate == nil ? nil : certificateRequested)
     guard let handle = conversationd_start_daemon(&options) else {
       retained.release()
       throw .cannotStart(errorNumber: errno)
     }
     daemon = Daemon(handle: handle)
-    acceptor = Acceptor(socket, daemon: handle)
+    acceptor = Acceptor(socket, daemon: handle, connections: connections)
+  }
+
+  /// Shows another certificate from the next connection on; those that are open stay.
+  ///
+  /// - Precondition: The server was started with one.
+  public func use(_ certificate: Certificate) {
+    context.use(certificate)
   }
 
   /// Stops accepting, lets the requests that have arrived be answered, and closes every connection.
@@ -121,78 +158,34 @@ private struct Daemon: @unchecked Sendable {
   let handle: OpaquePointer
 }
 
-/// What the callbacks of one server share.
-final class ServerContext: Sendable {
-  let bodyBytesMax: Int
-  let handler: Server.Handler
-  /// Set once; every answer from then on closes its connection.
-  let isStopping = Atomic<Bool>(false)
-  /// Set once, after `isStopping`; requests from then on are dropped.
-  let isCutOff = Atomic<Bool>(false)
-  /// Requests whose target has arrived and that are not yet completed.
-  let requests = Atomic<Int>(0)
-  /// Calls of the handler that have not returned.
-  let handlersRunning = Atomic<Int>(0)
-
-  init(bodyBytesMax: Int, handler: @escaping Server.Handler) {
-    self.bodyBytesMax = bodyBytesMax
-    self.handler = handler
-  }
-
-  var isBusy: Bool {
-    requests.load(ordering: .acquiring) > 0 || handlersRunning.load(ordering: .acquiring) > 0
+extension ClientConnections.Limits {
+  fileprivate init(_ configuration: Server.Configuration, connectionsMax: Int) {
+    self.init(
+      connectionsMax: connectionsMax,
+      connectionsPerAddressMax: configuration.connectionsPerAddressMax,
+      timeouts: ClientConnection.Timeouts(
+        idleMilliseconds: Int64(configuration.idleTimeoutSeconds) * 1000,
+        requestMilliseconds: Int64(configuration.requestTimeoutSeconds) * 1000))
   }
 }
 
-/// Makes room for the connections beside the files that the process has open anyway; the hard limit
-/// of the host stays the bound.
-private func raiseOpenFilesLimit(to connectionsMax: Int) {
-  let otherFiles = 128 + LingeringClose.countMax
+/// Makes room for the connections beside the files that the process has open anyway. Beyond the hard
+/// limit of the host, clients would hang before they are accepted.
+///
+/// - Returns: How many connections there is room for, at most those that are asked for.
+private func connectionsThatFit(_ configuration: Server.Configuration) -> Int {
+  let otherFiles = 256 + 8 * configuration.eventLoops + LingeringClose.countMax
   var limit = rlimit()
-  guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
-  let wanted = rlim_t(connectionsMax + otherFiles)
-  guard limit.rlim_cur < wanted else { return }
-  limit.rlim_cur = min(wanted, limit.rlim_max)
-  setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-}
-
-// The callbacks capture nothing: each recovers its object and makes one call.
-
-private func requestStarted(
-  context: UnsafeMutableRawPointer?, target: UnsafePointer<CChar>?, connection: OpaquePointer?
-) -> UnsafeMutableRawPointer? {
-  let context = Unmanaged<ServerContext>.fromOpaque(context!).takeUnretainedValue()
-  let exchange = Exchange(context: context, connection: connection!, target: target!)
-  // Balanced by the release in `requestCompleted`, which libmicrohttpd calls for each started one.
-  return Unmanaged.passRetained(exchange).toOpaque()
-}
-
-private func requestReceived(
-  context: UnsafeMutableRawPointer?, connection: OpaquePointer?, path: UnsafePointer<CChar>?,
-  method: UnsafePointer<CChar>?, version: UnsafePointer<CChar>?, content: UnsafePointer<CChar>?,
-  contentCount: UnsafeMutablePointer<Int>?,
-  exchange: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
-) -> MHD_Result {
-  let exchange = Unmanaged<Exchange>.fromOpaque(exchange!.pointee!).takeUnretainedValue()
-  let content = UnsafeRawBufferPointer(start: content, count: contentCount!.pointee)
-  contentCount!.pointee = 0
-  return exchange.receive(method: method!, content: content) ? .YES : .NO
-}
-
-private func requestCompleted(
-  context: UnsafeMutableRawPointer?, connection: OpaquePointer?,
-  exchange: UnsafeMutablePointer<UnsafeMutableRawPointer?>?, reason: MHD_RequestTerminationCode
-) {
-  guard let pointer = exchange?.pointee else { return }
-  exchange?.pointee = nil
-  let retained = Unmanaged<Exchange>.fromOpaque(pointer)
-  retained.takeUnretainedValue().complete()
-  retained.release()
-}
-
-/// Keeps `%` sequences: decoding the whole path would make `%2F` a separator and `%00` its end.
-private func leaveEscaped(
-  context: UnsafeMutableRawPointer?, connection: OpaquePointer?, text: UnsafeMutablePointer<CChar>?
-) -> Int {
-  strlen(text!)
+  guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
+    return configuration.connectionsMax
+  }
+  let wanted = rlim_t(configuration.connectionsMax + otherFiles)
+  if limit.rlim_cur < wanted {
+    let before = limit.rlim_cur
+    limit.rlim_cur = min(wanted, limit.rlim_max)
+    if setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) != 0 {
+      limit.rlim_cur = before
+    }
+  }
+  return min(configuration.connectionsMax, max(1, Int(clamping: limit.rlim_cur) - otherFiles))
 }

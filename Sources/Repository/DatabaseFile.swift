@@ -110,6 +110,26 @@ struct DatabaseFile: ~Copyable, Sendable {
     }
   }
 
+  /// Opens a file of this program's version to write to it, beside a server that may have it open.
+  ///
+  /// - Throws: `.cannotOpen` with `ENOENT` when it does not exist; `.notMigrated`.
+  static func openMigrated(
+    _ path: String, busyTimeoutMilliseconds: Int
+  ) throws(DatabaseError) -> Connection {
+    guard try state(path: path) == .version(migrator.newestVersion) else {
+      throw .notMigrated(newestKnown: migrator.newestVersion)
+    }
+    let path = try absolute(path)
+    do {
+      let connection = try Connection(
+        path: path, mode: .readWrite, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
+      try connection.execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
+      return connection
+    } catch {
+      throw .sqlite(error)
+    }
+  }
+
   /// Reads what a file that exists says about itself.
   static func state(path: String) throws(DatabaseError) -> Migrator.State {
     do {

@@ -4,15 +4,20 @@ internal import Synchronization
 
 /// One read-only connection with its statements.
 final class Reader {
+  /// A statement compiles itself again when somebody changes the schema, also by VACUUM, and that
+  /// needs the connection to be open.
+  private let connection: Connection
   private let select: Statement
   private let selectOldKey: Statement
+  private let selectAccess: Statement
+  private let selectAnyAPIKey: Statement
 
   init(path: String, busyTimeoutMilliseconds: Int) throws(SQLiteError) {
-    let connection = try Connection(
+    connection = try Connection(
       path: path, mode: .readOnly, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
     try connection.execute("PRAGMA cache_size = -\(Repository.readerCacheKiB)")
     // One statement is one snapshot: the set is whole, whatever is written meanwhile. Text sorts by
-    // its bytes. The statement keeps the connection alive.
+    // its bytes.
     select = try connection.prepare(
       """
       SELECT metadata.key, metadata.value
@@ -23,6 +28,14 @@ final class Reader {
       """)
     selectOldKey = try connection.prepare(
       "SELECT EXISTS (SELECT 1 FROM idempotency_keys WHERE created_at <= :oldest)")
+    selectAccess = try connection.prepare(
+      """
+      SELECT api_keys.number, api_keys.project, projects.name, api_keys.is_read_only
+      FROM api_keys JOIN projects ON projects.number = api_keys.project
+      WHERE api_keys.hash = :hash AND api_keys.revoked_at IS NULL
+        AND (api_keys.expires_at IS NULL OR api_keys.expires_at > :now)
+      """)
+    selectAnyAPIKey = try connection.prepare("SELECT EXISTS (SELECT 1 FROM api_keys)")
   }
 
   /// - Throws: `.conversationNotFound`, `.unreadableConversation`.
@@ -51,6 +64,28 @@ final class Reader {
     selectOldKey.bind(":oldest", oldest)
     return try storing { () throws(SQLiteError) in
       try selectOldKey.step() && selectOldKey.integer(0) == 1
+    }
+  }
+
+  /// What the bearer of an API key may do; nil when the key does not count, whyever.
+  func access(keyHash: String, now: Int64) throws(RepositoryError) -> Access? {
+    defer { selectAccess.reset() }
+    return try storing { () throws(SQLiteError) in
+      try selectAccess.bind(":hash", keyHash)
+      selectAccess.bind(":now", now)
+      guard try selectAccess.step() else { return nil }
+      return Access(
+        project: ProjectID(number: selectAccess.integer(1)),
+        projectName: selectAccess.repairedText(2), isReadOnly: selectAccess.integer(3) != 0,
+        keyNumber: selectAccess.integer(0))
+    }
+  }
+
+  /// Whether an API key was ever made.
+  func hasAPIKey() throws(RepositoryError) -> Bool {
+    defer { selectAnyAPIKey.reset() }
+    return try storing { () throws(SQLiteError) in
+      try selectAnyAPIKey.step() && selectAnyAPIKey.integer(0) == 1
     }
   }
 

@@ -59,16 +59,24 @@ public final class Repository: Sendable {
   static let readerCacheKiB = 4 * 1024
   static let writerCacheKiB = 16 * 1024
   static let checkpointPages = 4000
+  /// How long a write that went through tells that the next will, and one that failed that it fails.
+  static let readinessAge = Duration.seconds(5)
+  static let failureAge = Duration.seconds(1)
 
   /// The names of the migrations that opening the file applied.
   public let appliedMigrations: [String]
 
+  private let path: String
   /// nil once it is closed.
   private let file: Mutex<DatabaseFile?>
   private let readers: ReaderPool
   private let queries: QueryPool
   private let now: @Sendable () -> Int64
   private let idempotencySeconds: Int
+  private let keyUses = KeyUses()
+  /// Once an API key was made, one was made for ever.
+  private let hasSeenKey = Atomic(false)
+  private let isProbing = Atomic(false)
   let writes: WriteQueue
 
   /// Opens a database, creates it when there is none, and migrates it. No other server can open it
@@ -78,12 +86,14 @@ public final class Repository: Sendable {
   ///   - path: The file; its folder must exist.
   ///   - settings: How it is used.
   ///   - now: The clock, in Unix seconds.
+  ///   - whenGroupEnded: Called after each group of writes, on the writer's thread.
   ///   - whenStopped: Called once when a commit ended in `.commitUnknown` and no further write is
   ///     taken; the process should end then.
   /// - Throws: Why the file cannot be used.
   public init(
     path: String, settings: Settings = Settings(),
     now: @escaping @Sendable () -> Int64 = Repository.unixSeconds,
+    whenGroupEnded: @escaping @Sendable (WriteGroup) -> Void = { _ in },
     whenStopped: @escaping @Sendable () -> Void = {}
   ) throws(DatabaseError) {
     let file = try DatabaseFile(path: path, lock: .exclusive)
@@ -96,10 +106,11 @@ public final class Repository: Sendable {
         lockTimeout: .milliseconds(settings.busyTimeoutMilliseconds),
         isFileInPlace: { [path = file.path, identity = file.identity] in
           DatabaseFile.isInPlace(path, identity)
-        }, whenStopped: whenStopped)
+        }, whenGroupEnded: whenGroupEnded, whenStopped: whenStopped)
     } catch {
       throw .sqlite(error)
     }
+    self.path = file.path
     readers = ReaderPool(
       path: file.path, busyTimeoutMilliseconds: settings.busyTimeoutMilliseconds)
     queries = QueryPool(
@@ -199,6 +210,42 @@ public final class Repository: Sendable {
     }
   }
 
+  /// Whether requests need an API key: from the first one that was ever made, by whomever.
+  public func requiresKey() throws(RepositoryError) -> Bool {
+    if hasSeenKey.load(ordering: .relaxed) { return true }
+    let hasKey = try readers.read { reader throws(RepositoryError) in try reader.hasAPIKey() }
+    if hasKey { hasSeenKey.store(true, ordering: .relaxed) }
+    return hasKey
+  }
+
+  /// What the bearer of an API key may do, as of this moment: a look-up in the database, on the
+  /// caller's thread.
+  ///
+  /// - Parameter hash: `APIKey.hash`.
+  /// - Returns: nil for a key that is unknown, revoked or expired.
+  public func access(keyHash hash: String) throws(RepositoryError) -> Access? {
+    let now = now()
+    let access = try readers.read { reader throws(RepositoryError) in
+      try reader.access(keyHash: hash, now: now)
+    }
+    if let access { keyUses.note(key: access.keyNumber, now: now) }
+    return access
+  }
+
+  /// Writes down when keys were last used, all that were since the last time in one write.
+  public func writeKeyUses() async throws(RepositoryError) {
+    let uses = keyUses.take()
+    guard !uses.isEmpty else { return }
+    do {
+      try await writes.write { writer throws(RepositoryError) in
+        try storing { () throws(SQLiteError) in try writer.writeKeyUses(uses) }
+      }
+    } catch {
+      keyUses.giveBack(uses)
+      throw error
+    }
+  }
+
   /// Changes a conversation's set.
   ///
   /// - Parameter precondition: What the content must be before, looked at in the same transaction.
@@ -225,17 +272,43 @@ public final class Repository: Sendable {
     }
   }
 
-  /// Returns when the database can be read and written. Costs no write to the disk, except after a
-  /// failed one, when only another can tell.
+  /// Returns when the database can be read and written: the last write went through a moment ago, or
+  /// else a probe of the disk does, of which there is at most one in that time.
   ///
   /// - Throws: Why it cannot.
   public func checkReadiness() async throws(RepositoryError) {
     try readers.read { reader throws(RepositoryError) in try reader.probe() }
-    let mustTouch = writes.lastGroupFailed
+    // One probe at a time: while it runs, others are told what was known before.
+    let outcome = recentOutcome ?? (isProbing.load(ordering: .relaxed) ? writes.lastOutcome : nil)
+    if let outcome {
+      if let error = outcome.error { throw error }
+      return
+    }
+    isProbing.store(true, ordering: .relaxed)
+    defer { isProbing.store(false, ordering: .relaxed) }
     try await writes.write { writer throws(RepositoryError) in
-      guard mustTouch else { return }
       try storing { () throws(SQLiteError) in try writer.touch() }
     }
+  }
+
+  /// How the last write ended, if that was a moment ago.
+  private var recentOutcome: WriteQueue.Outcome? {
+    guard let outcome = writes.lastOutcome else { return nil }
+    let age = outcome.error == nil ? Self.readinessAge : Self.failureAge
+    return outcome.time + age > .now ? outcome : nil
+  }
+
+  /// How things stand, for whoever watches.
+  public var state: RepositoryState {
+    RepositoryState(
+      waitingWrites: writes.counts.waiting, databaseBytes: Self.bytes(of: path),
+      writeAheadLogBytes: Self.bytes(of: path + "-wal"))
+  }
+
+  /// - Returns: 0 when there is no such file.
+  private static func bytes(of path: String) -> Int {
+    var status = stat()
+    return stat(path, &status) == 0 ? Int(status.st_size) : 0
   }
 
   /// Applies the migrations that a file lacks, and creates the file when there is none.
@@ -255,4 +328,14 @@ public final class Repository: Sendable {
       return []
     }
   }
+}
+
+/// How a repository stands at one moment.
+public struct RepositoryState: Sendable {
+  /// Writes that wait for their turn.
+  public let waitingWrites: Int
+  /// The size of the file.
+  public let databaseBytes: Int
+  /// The size of the write-ahead log beside it.
+  public let writeAheadLogBytes: Int
 }

@@ -12,6 +12,7 @@ final class WriteQueue: @unchecked Sendable {
   private let writesMax: Int
   private let lockTimeout: Duration
   private let isFileInPlace: @Sendable () -> Bool
+  private let whenGroupEnded: @Sendable (WriteGroup) -> Void
   private let whenStopped: @Sendable () -> Void
   private let queue = DispatchQueue(label: "conversationd.writer")
   private let state = Mutex(State())
@@ -27,8 +28,15 @@ final class WriteQueue: @unchecked Sendable {
     var isStopped = false
     /// When to stop waiting for another process's lock, once the end is near.
     var lockDeadline: ContinuousClock.Instant?
-    /// Whether the last group reached the disk.
-    var lastGroupFailed = false
+    /// Of the last group that had something to bring to the disk.
+    var lastOutcome: Outcome?
+  }
+
+  /// How a group ended.
+  struct Outcome: Sendable {
+    let time: ContinuousClock.Instant
+    /// nil when it is on disk.
+    let error: RepositoryError?
   }
 
   /// A request: runs inside the group, and is answered once the group's end is known.
@@ -37,6 +45,7 @@ final class WriteQueue: @unchecked Sendable {
     let run: @Sendable (Writer) -> (answer: Answer, error: RepositoryError?)
     /// For a request that never ran.
     let refuse: @Sendable (RepositoryError) -> Void
+    let queuedAt = ContinuousClock.now
   }
   /// Answers with the group's error, or with the request's own result when there is none.
   private typealias Answer = @Sendable (RepositoryError?) -> Void
@@ -45,16 +54,19 @@ final class WriteQueue: @unchecked Sendable {
   ///   - writesMax: How many may wait.
   ///   - lockTimeout: How long a group waits for another process's lock.
   ///   - isFileInPlace: Asked before each group; false refuses it.
+  ///   - whenGroupEnded: Called after each group, on the writer's thread.
   ///   - whenStopped: Called once when a commit ends unknown and no further write is taken.
   init(
     writer: Writer, writesMax: Int, lockTimeout: Duration,
     isFileInPlace: @escaping @Sendable () -> Bool,
+    whenGroupEnded: @escaping @Sendable (WriteGroup) -> Void,
     whenStopped: @escaping @Sendable () -> Void
   ) {
     self.writer = writer
     self.writesMax = writesMax
     self.lockTimeout = lockTimeout
     self.isFileInPlace = isFileInPlace
+    self.whenGroupEnded = whenGroupEnded
     self.whenStopped = whenStopped
   }
 
@@ -86,8 +98,8 @@ final class WriteQueue: @unchecked Sendable {
     state.withLock { ($0.runningCount, $0.waiting.count) }
   }
 
-  /// Whether the last group failed, so that only a write can tell whether the next will do.
-  var lastGroupFailed: Bool { state.withLock { $0.lastGroupFailed } }
+  /// How the last group ended that had something to bring to the disk.
+  var lastOutcome: Outcome? { state.withLock { $0.lastOutcome } }
 
   /// Whether a commit ended unknown and no further write is taken.
   var isStopped: Bool { state.withLock { $0.isStopped } }
@@ -144,8 +156,10 @@ final class WriteQueue: @unchecked Sendable {
   }
 
   private func run(_ group: [Write], on writer: Writer) {
+    let start = ContinuousClock.now
     var answers: [Answer] = []
     var groupError: RepositoryError?
+    var hasChanges = false
     do throws(RepositoryError) {
       try begin(writer)
       for write in group {
@@ -154,17 +168,24 @@ final class WriteQueue: @unchecked Sendable {
         // SQLite took everybody's work back together with the one request that failed.
         if let error, writer.hasLostGroup { throw error }
       }
+      hasChanges = writer.groupHasChanges
       try commit(writer)
     } catch {
       writer.rollBackGroup()
       groupError = error
     }
-    state.withLock { $0.lastGroupFailed = groupError != nil }
+    let end = ContinuousClock.now
+    if hasChanges || groupError != nil {
+      state.withLock { $0.lastOutcome = Outcome(time: end, error: groupError) }
+    }
     for answer in answers { answer(groupError) }
     if let groupError {
       for write in group.dropFirst(answers.count) { write.refuse(groupError) }
       if case .commitUnknown = groupError { stop(writer) }
     }
+    whenGroupEnded(
+      WriteGroup(
+        waits: group.map { start - $0.queuedAt }, commit: end - start, isStored: groupError == nil))
   }
 
   /// Takes the lock. SQLite waits for it in short pieces, so that an end that comes near meanwhile
@@ -206,4 +227,14 @@ final class WriteQueue: @unchecked Sendable {
     for write in waiting { write.refuse(.unavailable(.closed)) }
     whenStopped()
   }
+}
+
+/// What became of some writes that shared a commit, for whoever watches.
+public struct WriteGroup: Sendable {
+  /// How long each of them waited for its turn.
+  public let waits: [Duration]
+  /// From the group's beginning to its end.
+  public let commit: Duration
+  /// Whether it is on disk.
+  public let isStored: Bool
 }

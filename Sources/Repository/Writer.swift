@@ -12,6 +12,8 @@ final class Writer {
   private var random = SystemRandomNumberGenerator()
   /// Also when its conversation is deleted again: a client may hold it as its place in a list.
   private var lastMadeID: ConversationID?
+  private var changeCountAtBegin = 0
+  private var hasTouched = false
 
   private let begin: Statement
   private let commit: Statement
@@ -26,6 +28,7 @@ final class Writer {
   private let deletePairs: Statement
   private let deletePair: Statement
   private let upsertPair: Statement
+  private let updateKeyUse: Statement
   private let idempotency: IdempotencyTable
 
   /// - Parameter now: The clock, in Unix seconds.
@@ -67,6 +70,8 @@ final class Writer {
       VALUES (:project, :conversation, :key, :value)
       ON CONFLICT (conversation, key) DO UPDATE SET value = excluded.value
       """)
+    updateKeyUse = try connection.prepare(
+      "UPDATE api_keys SET last_used_at = :time WHERE number = :number")
     idempotency = try IdempotencyTable(connection, retentionSeconds: settings.idempotencySeconds)
   }
 
@@ -108,6 +113,15 @@ final class Writer {
   /// Forgets some of the idempotency keys of that time or before.
   func forgetIdempotencyKeys(through oldest: Int64) throws(SQLiteError) {
     try idempotency.forget(through: oldest)
+  }
+
+  /// Writes down when API keys were last used.
+  func writeKeyUses(_ uses: [Int64: Int64]) throws(SQLiteError) {
+    for (number, time) in uses {
+      updateKeyUse.bind(":time", time)
+      updateKeyUse.bind(":number", number)
+      try updateKeyUse.run()
+    }
   }
 
   /// Changes the set. Rows that stay the same are not written again.
@@ -185,6 +199,7 @@ final class Writer {
   func touch() throws(SQLiteError) {
     let version = try connection.integer("PRAGMA user_version")
     try connection.execute("PRAGMA user_version = \(version)")
+    hasTouched = true
   }
 
   private func requireNumber(
@@ -230,7 +245,12 @@ final class Writer {
   /// - Throws: `.busy` when another process holds it for longer than a moment.
   func beginGroup() throws(SQLiteError) {
     try begin.run()
+    changeCountAtBegin = connection.totalChangeCount
+    hasTouched = false
   }
+
+  /// Whether the group has something to bring to the disk.
+  var groupHasChanges: Bool { hasTouched || connection.totalChangeCount != changeCountAtBegin }
 
   /// Returns when the group is on disk.
   func commitGroup() throws(SQLiteError) {

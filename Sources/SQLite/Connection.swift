@@ -2,7 +2,8 @@ import CSQLite
 
 /// One connection to one database file, used by one thread at a time.
 ///
-/// Owns the handle: it is closed when the value goes. Statements may outlive it (`sqlite3_close_v2`).
+/// Owns the handle: it is closed when the value goes. Statements may outlive it (`sqlite3_close_v2`),
+/// but cannot be compiled again then, which SQLite does when the schema changes: keep it beside them.
 public struct Connection: ~Copyable {
   private let database: OpaquePointer
 
@@ -90,6 +91,10 @@ public struct Connection: ~Copyable {
   /// The number of rows that the last INSERT, UPDATE or DELETE changed by itself, without those
   /// of triggers and foreign keys.
   public var changeCount: Int { Int(sqlite3_changes64(database)) }
+
+  /// How many rows all statements of this connection have inserted, changed or deleted, those of
+  /// triggers included (https://www.sqlite.org/c3ref/total_changes.html).
+  public var totalChangeCount: Int { Int(sqlite3_total_changes64(database)) }
 
   /// The integer key of the row that was inserted last.
   public var lastInsertedNumber: Int64 { sqlite3_last_insert_rowid(database) }

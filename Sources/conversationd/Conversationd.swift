@@ -11,7 +11,9 @@ struct Conversationd: AsyncParsableCommand {
       An answered write is on disk.
       """,
     version: version,
-    subcommands: [ServeCommand.self, MigrateCommand.self, CheckCommand.self])
+    subcommands: [
+      ServeCommand.self, KeysCommand.self, MigrateCommand.self, CheckCommand.self,
+    ])
 
   /// As `--version` prints it; CHANGELOG.md says what is in it.
   static let version = "0.1.0"

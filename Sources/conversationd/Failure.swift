@@ -17,14 +17,30 @@ struct Failure: Error, CustomStringConvertible {
     self.init("database '\(path)': \(Self.words(error))")
   }
 
+  /// A key that cannot be made or revoked.
+  init(_ error: APIKeysError, name: String, database path: String) {
+    switch error {
+    case .nameTaken:
+      self.init("a key named '\(name)' exists; revoke it first, or take another name")
+    case .noSuchKey:
+      self.init("no key named '\(name)'; 'conversationd keys list' shows them")
+    case .malformedName:
+      self.init("the name of a key is 1 to 64 characters, none of them a control character")
+    case .malformedProject:
+      self.init(
+        "the name of a project is 1 to 64 visible ASCII characters, none of them a space")
+    case .database(let error): self.init(error, database: path)
+    }
+  }
+
   /// An address that cannot be served.
-  init(_ error: ListenError, host: String, port: Int) {
+  ///
+  /// - Parameter notLoopback: Why only loopback addresses are served.
+  init(_ error: ListenError, host: String, port: Int, notLoopback: String = "") {
     let reason =
       switch error {
       case .unknownHost(let reason): reason
-      case .notLoopback:
-        "only loopback addresses are served, since there are no API keys yet and anybody who "
-          + "reaches the port could read and change everything"
+      case .notLoopback: "only loopback addresses are served, \(notLoopback)"
       case .cannotBind(EADDRINUSE): "another program uses this port"
       case .cannotBind(EACCES): "this user may not use this port"
       case .cannotBind(EADDRNOTAVAIL): "this machine does not have this address"

@@ -14,11 +14,13 @@ struct ServeCommand: AsyncParsableCommand {
     abstract: "Migrate the database and serve it over HTTP.",
     discussion: """
       Prints one line with the address once it accepts connections, and logs to standard error. \
-      SIGTERM and SIGINT finish what is in flight and end it with exit code 0.
+      SIGTERM and SIGINT finish what is in flight and end it with exit code 0; SIGHUP reads the \
+      TLS certificate again.
 
       Flags are over environment variables (\(Setting.environmentPrefix)…), these over the \
-      configuration file, this over the defaults. Without API keys only loopback addresses are \
-      served.
+      configuration file, this over the defaults. Other than loopback addresses are served only once \
+      there is an API key ('conversationd keys create'), and only with TLS or with \
+      --insecure-http.
       """)
 
   @OptionGroup var databaseOptions: DatabaseOptions
@@ -40,24 +42,36 @@ struct ServeCommand: AsyncParsableCommand {
         + "(default: \(Setting.logLevel.defaultValue))", valueName: "level"))
   var logLevel: String?
 
+  @Flag(
+    help: "Serve other than loopback addresses without TLS, since a proxy in front terminates it.")
+  var insecureHTTP = false
+
   func run() async throws {
     // A reader that goes away and a file at its size limit are errors of one call, not of the
     // process.
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
     let settings = try await databaseOptions.settings(
-      flags: [(.host, host), (.port, port), (.logLevel, logLevel)])
+      flags: [
+        (.host, host), (.port, port), (.logLevel, logLevel),
+        (.insecureHTTP, insecureHTTP ? "true" : nil),
+      ])
     let logger = Logger(settings)
     for warning in settings.warnings { logger.warning("\(warning)") }
+
+    let certificate = try settings.tls?.read()
+    // Trapped from now on: untrapped it would end the process.
+    let hangUps = await UnixSignalsSequence(trapping: .sighup)
 
     // The address comes first: when it is not to be had, no database is created or migrated.
     let socket = try listen(settings)
     let (stops, stopped) = AsyncStream.makeStream(of: Void.self)
+    let metrics = Metrics()
     let repository: Repository
     do {
       repository = try Repository(
         path: settings.databasePath, settings: settings.repository,
-        whenStopped: { stopped.yield() })
+        whenGroupEnded: metrics.record, whenStopped: { stopped.yield() })
     } catch {
       throw Failure(error, database: settings.databasePath)
     }
@@ -65,7 +79,8 @@ struct ServeCommand: AsyncParsableCommand {
       logger.notice("migrated the database", metadata: ["migration": "\(name)"])
     }
     let service = ServerService(
-      socket: socket, settings: settings, repository: repository, stops: stops, logger: logger)
+      socket: socket, certificate: certificate, settings: settings, repository: repository,
+      metrics: metrics, stops: stops, hangUps: hangUps, logger: logger)
     try await ServiceGroup(
       configuration: ServiceGroupConfiguration(
         services: [
@@ -77,10 +92,31 @@ struct ServeCommand: AsyncParsableCommand {
   }
 
   private func listen(_ settings: Settings) throws -> ListeningSocket {
+    let reason: String?
     do {
-      return try ListeningSocket(host: settings.host, port: settings.port, loopbackOnly: true)
+      reason = try Self.reasonToStayOnLoopback(settings)
     } catch {
-      throw Failure(error, host: settings.host, port: settings.port)
+      throw Failure(error, database: settings.databasePath)
     }
+    do {
+      return try ListeningSocket(
+        host: settings.host, port: settings.port, loopbackOnly: reason != nil)
+    } catch {
+      throw Failure(error, host: settings.host, port: settings.port, notLoopback: reason ?? "")
+    }
+  }
+
+  /// - Returns: nil when others than this machine may be served.
+  private static func reasonToStayOnLoopback(
+    _ settings: Settings
+  ) throws(DatabaseError) -> String? {
+    if try !APIKeys.wereEverMade(path: settings.databasePath) {
+      return "since there is no API key yet and anybody who reaches the port could read and change "
+        + "everything: make one with 'conversationd keys create'"
+    }
+    if settings.tls != nil || settings.allowsInsecureHTTP { return nil }
+    return "since without TLS anybody on the way could read keys and data: set "
+      + "'\(Setting.certificate.key)' and '\(Setting.privateKey.key)', or confirm with "
+      + "--insecure-http that a proxy in front terminates it"
   }
 }

@@ -5,6 +5,7 @@ import Logging
 import Repository
 import ServiceLifecycle
 import Synchronization
+import UnixSignals
 
 /// The server from its first connection to its last, and the repository under it.
 final class ServerService: Service {
@@ -12,50 +13,70 @@ final class ServerService: Service {
   private static let drainTimeout = Duration.seconds(5)
   /// How long writes may still wait for another process's lock then.
   private static let lockTimeout = Duration.seconds(2)
-  /// How often old idempotency keys are looked for, at least.
-  private static let sweepInterval = Duration.seconds(60)
+  /// How often old idempotency keys are looked for and uses of API keys written down, at least.
+  private static let upkeepInterval = Duration.seconds(60)
 
   private let socket: Mutex<ListeningSocket?>
+  private let certificate: Certificate?
   private let settings: Settings
   private let repository: Repository
+  private let metrics: Metrics
   private let stops: AsyncStream<Void>
+  private let hangUps: UnixSignalsSequence
   private let logger: Logger
 
   /// - Parameters:
   ///   - socket: Where to listen; taken by the first run.
+  ///   - certificate: What to show first; nil serves plain HTTP.
   ///   - stops: Yields when the repository takes no more writes.
+  ///   - hangUps: Yields when the certificate is to be read again.
   init(
-    socket: consuming ListeningSocket, settings: Settings, repository: Repository,
-    stops: AsyncStream<Void>, logger: Logger
+    socket: consuming ListeningSocket, certificate: Certificate?, settings: Settings,
+    repository: Repository, metrics: Metrics, stops: AsyncStream<Void>,
+    hangUps: UnixSignalsSequence, logger: Logger
   ) {
+    self.metrics = metrics
     self.socket = Mutex(socket)
+    self.certificate = certificate
     self.settings = settings
     self.repository = repository
     self.stops = stops
+    self.hangUps = hangUps
     self.logger = logger
   }
 
   func run() async throws {
     let (server, authority) = try start()
     // For whoever reads it; that nobody does is no reason not to serve.
+    let url = "\(certificate == nil ? "http" : "https")://\(authority)"
     try? FileHandle.standardOutput.write(
-      contentsOf: Data("conversationd listening on http://\(authority)\n".utf8))
+      contentsOf: Data("conversationd listening on \(url)\n".utf8))
 
     logger.info(
       "serving",
       metadata: [
         "address": "\(authority)", "database": "\(settings.databasePath)",
         "version": "\(Conversationd.version)",
+        "api_keys": (try? repository.requiresKey()) == true ? "required" : "none yet",
       ])
-    let sweep = Task { await forgetOldIdempotencyKeys() }
+    if server.connectionsMax < settings.server.connectionsMax {
+      logger.warning(
+        "the limit of open files allows fewer connections than the settings do",
+        metadata: ["connections_max": "\(server.connectionsMax)"])
+    }
+    logExpiry(certificate)
+    let upkeep = Task { await keepUp() }
+    let reload = Task { for await _ in hangUps { readCertificateAgain(for: server) } }
     for await _ in stops.cancelOnGracefulShutdown() { break }
-    sweep.cancel()
+    upkeep.cancel()
+    reload.cancel()
     logger.info("stopping")
     repository.prepareToClose(within: Self.lockTimeout)
     guard await server.stop(within: Self.drainTimeout) else {
       throw Failure("requests in flight did not end in time and were cut off")
     }
-    await sweep.value
+    await upkeep.value
+    await writeKeyUses()
     await repository.close()
     if repository.isStopped {
       throw Failure(
@@ -64,9 +85,9 @@ final class ServerService: Service {
     logger.info("stopped")
   }
 
-  /// Forgets idempotency keys again and again, until it is cancelled. A key counts as forgotten when
-  /// it is too old, so it does not matter when exactly its row goes.
-  private func forgetOldIdempotencyKeys() async {
+  /// Does again and again what no request waits for, until it is cancelled. An idempotency key
+  /// counts as forgotten when it is too old, so it does not matter when exactly its row goes.
+  private func keepUp() async {
     let retention = Duration.seconds(settings.repository.idempotencySeconds)
     while true {
       do {
@@ -74,11 +95,45 @@ final class ServerService: Service {
       } catch {
         logger.warning("old idempotency keys were not forgotten", metadata: ["cause": "\(error)"])
       }
+      await writeKeyUses()
       do {
-        try await Task.sleep(for: min(Self.sweepInterval, retention))
+        try await Task.sleep(for: min(Self.upkeepInterval, retention))
       } catch {
         return
       }
+    }
+  }
+
+  /// A certificate that cannot be used leaves the old one in place.
+  private func readCertificateAgain(for server: Server) {
+    guard let files = settings.tls else {
+      logger.info("nothing to read again: there is no certificate")
+      return
+    }
+    do {
+      let certificate = try files.read()
+      server.use(certificate)
+      logExpiry(certificate)
+    } catch {
+      logger.error(
+        "the certificate was not read again, the old one stays", metadata: ["cause": "\(error)"])
+    }
+  }
+
+  private func logExpiry(_ certificate: Certificate?) {
+    guard let certificate else { return }
+    let expiresAt = Date(timeIntervalSince1970: TimeInterval(certificate.expiresAt))
+    logger.log(
+      level: expiresAt > Date() ? .info : .error, "the TLS certificate in use",
+      metadata: ["expires": "\(expiresAt.ISO8601Format())"])
+  }
+
+  private func writeKeyUses() async {
+    do {
+      try await repository.writeKeyUses()
+    } catch {
+      logger.warning(
+        "the last uses of API keys were not written down", metadata: ["cause": "\(error)"])
     }
   }
 
@@ -86,9 +141,14 @@ final class ServerService: Service {
     let taken = socket.withLock { $0.take() }
     guard let socket = taken else { preconditionFailure("a service runs once") }
     let authority = socket.authority
-    let api = API(repository: repository, logger: logger, logsRequests: settings.logsRequests)
+    let counts = ConnectionCounts()
+    let api = API(
+      repository: repository, logger: logger, settings: settings.api, metrics: metrics,
+      connections: counts)
     do {
-      let server = try Server(on: socket, configuration: settings.server) { request in
+      let server = try Server(
+        on: socket, configuration: settings.server, certificate: certificate, counts: counts
+      ) { request in
         await api.respond(to: request)
       }
       return (server, authority)

@@ -1,3 +1,4 @@
+import API
 import Configuration
 import Foundation
 import HTTP
@@ -9,12 +10,16 @@ import Yams
 struct Settings: Sendable {
   let host: String
   let port: Int
+  /// Whether other than loopback addresses may be served without TLS.
+  let allowsInsecureHTTP: Bool
   let databasePath: String
   let server: Server.Configuration
+  let api: API.Settings
+  /// The files of the certificate and its private key; nil serves plain HTTP.
+  let tls: TLSFiles?
   let repository: Repository.Settings
   let logLevel: Logger.Level
   let logsJSON: Bool
-  let logsRequests: Bool
   /// What is odd, but no reason to refuse to start; for the log, once there is one.
   let warnings: [String]
 
@@ -52,13 +57,24 @@ struct Settings: Sendable {
 
     host = try text(.host)
     port = try integer(.port)
+    allowsInsecureHTTP = try text(.insecureHTTP) == "true"
     databasePath = try text(.databasePath)
     let eventLoops = try integer(.eventLoops)
     server = Server.Configuration(
       eventLoops: eventLoops == 0 ? ProcessInfo.processInfo.activeProcessorCount : eventLoops,
       connectionsMax: try integer(.connectionsMax),
+      connectionsPerAddressMax: try integer(.connectionsPerAddressMax),
       idleTimeoutSeconds: try integer(.idleTimeoutSeconds),
-      bodyBytesMax: try integer(.bodyBytesMax))
+      requestTimeoutSeconds: try integer(.requestTimeoutSeconds),
+      headerBytesMax: try integer(.headerBytesMax),
+      bodyBytesMax: try integer(.bodyBytesMax),
+      bodiesBytesMax: try integer(.bodiesBytesMax))
+    api = API.Settings(
+      logsRequests: try text(.logRequests) == "true",
+      corsOrigins: Setting.words(try text(.corsOrigins)),
+      requestsPerMinuteMax: try integer(.requestsPerMinuteMax),
+      hasOpenMetrics: try text(.openMetrics) == "true")
+    tls = try TLSFiles(certificate: try text(.certificate), privateKey: try text(.privateKey))
     repository = Repository.Settings(
       synchronous: Repository.Settings.Synchronous(rawValue: try text(.synchronous))!,
       busyTimeoutMilliseconds: try integer(.busyTimeoutMilliseconds),
@@ -68,7 +84,6 @@ struct Settings: Sendable {
       idempotencySeconds: try integer(.idempotencySeconds))
     logLevel = Logger.Level(rawValue: try text(.logLevel))!
     logsJSON = try text(.logFormat) == "json"
-    logsRequests = try text(.logRequests) == "true"
     warnings = Self.warnings(environment)
   }
 

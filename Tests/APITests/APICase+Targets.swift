@@ -69,13 +69,18 @@ extension APICase {
       APICase("an empty query", "GET", "/healthz?", expect: .ok(#"{"status":"ok"}"#)),
     ]
 
-  private static func refusedHost(_ host: String) -> APICase {
+  private static let emptyList =
+    #"{"object":"list","data":[],"first_id":null,"has_more":false,"last_id":null}"#
+
+  private static func refusedHost(
+    _ name: String, _ host: String, target: String, headers: [(name: String, value: String)]
+  ) -> APICase {
     APICase(
-      "host \(host)", "GET", "/healthz", headers: [("Host", host)],
+      name, "GET", target, headers: headers,
       expect: .error(
         403,
-        "Host '\(host)' is not allowed. Without API keys this server answers only requests to a "
-          + "loopback name or address, such as 'localhost'.", code: "host_not_allowed"))
+        "Host '\(host)' is not allowed. While it has no API keys this server answers only requests "
+          + "to a loopback name or address, such as 'localhost'.", code: "host_not_allowed"))
   }
 
   private static func refusedOrigin(_ origin: String) -> APICase {
@@ -84,43 +89,42 @@ extension APICase {
       headers: [("Host", "localhost:8080"), ("Origin", origin)],
       expect: .error(
         403,
-        "Origin '\(origin)' is not allowed. Without API keys this server answers no requests from "
-          + "web pages of other origins.", code: "origin_not_allowed"))
+        "Origin '\(origin)' is not allowed. While it has no API keys this server answers no "
+          + "requests from web pages of other origins.", code: "origin_not_allowed"))
   }
 
-  /// Loopback only, while there are no keys.
+  /// Loopback only, while there are no keys; what is open to everybody is open at every name.
   static let access: [APICase] =
     ["localhost", "LOCALHOST:80", "127.0.0.1:8080", "127.1.2.3", "[::1]", "[::1]:8080"].map {
       APICase(
-        "host \($0)", "GET", "/healthz", headers: [("Host", $0)],
-        expect: .ok(#"{"status":"ok"}"#))
+        "host \($0)", "GET", "/v1/conversations?limit=1&metadata_absent[]=topic",
+        headers: [("Host", $0)], expect: .ok(emptyList))
     }
     + [
       "example.com", "localhost.example.com", "127.0.0.1.example.com", "10.0.0.1", "127.0.0",
       "127.0.0.256",
       "127.+0.0.1", "[::2]", "[::1", "[::1]x", "localhost:80x", "128.0.0.1", "notlocalhost",
-    ].map(refusedHost)
+    ].map { refusedHost("host \($0)", $0, target: "/v1/conversations", headers: [("Host", $0)]) }
     + [
-      "null", "https://localhost:8080", "http://localhost", "http://localhost:8081",
-      "http://example.com",
+      "null", "http://localhost", "https://localhost", "http://localhost:8081",
+      "http://127.0.0.1:8080", "http://example.com", "https://example.com",
     ].map(refusedOrigin)
+    + ["http", "https"].map { scheme in
+      APICase(
+        "its own origin by \(scheme)", "GET", "/v1/conversations?metadata_absent[]=topic",
+        headers: [("Host", "localhost:8080"), ("Origin", "\(scheme)://localhost:8080")],
+        expect: .ok(emptyList))
+    }
     + [
+      refusedHost(
+        "the host of an absolute form counts", "example.com",
+        target: "http://example.com/v1/conversations", headers: [("Host", "localhost")]),
+      refusedHost(
+        "the host is checked before the route", "example.com", target: "/nope",
+        headers: [("Host", "example.com")]),
       APICase(
-        "its own origin", "GET", "/healthz",
-        headers: [("Host", "localhost:8080"), ("Origin", "http://localhost:8080")],
+        "an open route at another host", "GET", "/healthz",
+        headers: [("Host", "example.com"), ("Origin", "http://example.com")],
         expect: .ok(#"{"status":"ok"}"#)),
-      APICase(
-        "the host of an absolute form counts", "GET", "http://example.com/healthz",
-        headers: [("Host", "localhost")],
-        expect: .error(
-          403,
-          "Host 'example.com' is not allowed. Without API keys this server answers only requests "
-            + "to a loopback name or address, such as 'localhost'.", code: "host_not_allowed")),
-      APICase(
-        "the host is checked before the route", "GET", "/nope", headers: [("Host", "example.com")],
-        expect: .error(
-          403,
-          "Host 'example.com' is not allowed. Without API keys this server answers only requests "
-            + "to a loopback name or address, such as 'localhost'.", code: "host_not_allowed")),
     ]
 }

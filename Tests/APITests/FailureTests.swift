@@ -25,8 +25,8 @@ import Testing
     #expect(try await service.send("GET", "/healthz").status == 200)
 
     try outsider.execute("ROLLBACK")
-    #expect(try await service.send("GET", "/readyz").status == 200)
     #expect(try await service.send("POST", "/v1/conversations").status == 200)
+    #expect(try await service.send("GET", "/readyz").status == 200)
     #expect(try outsider.integer("SELECT count(*) FROM conversations") == 1)
   }
 

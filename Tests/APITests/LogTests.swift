@@ -1,3 +1,4 @@
+import API
 import Conversations
 import Foundation
 import Logging
@@ -74,7 +75,7 @@ final class LogRecorder: LogHandler, Sendable {
 
   @Test func `request lines can be left away, the cause of a 5xx cannot`() async throws {
     let log = LogRecorder()
-    let service = try Service(.inProcess, log: log, logsRequests: false)
+    let service = try Service(.inProcess, log: log, apiSettings: API.Settings(logsRequests: false))
     _ = try await service.send("GET", "/healthz")
     await service.repository.close()
     let answer = try await service.send("POST", "/v1/conversations")

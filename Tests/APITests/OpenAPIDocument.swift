@@ -23,6 +23,8 @@ struct OpenAPIDocument {
     let method: String
     let parameters: [Object]
     let requestBody: Object?
+    /// Who may use it, where that is not what the whole document says.
+    let security: NSArray?
     /// By status.
     let responses: [Int: Response]
   }
@@ -65,6 +67,7 @@ struct OpenAPIDocument {
             path: path, method: method.uppercased(),
             parameters: try (shared + (operation["parameters"] as? [Object] ?? [])).map(resolved),
             requestBody: operation["requestBody"] as? Object,
+            security: operation["security"] as? NSArray,
             responses: Dictionary(
               uniqueKeysWithValues: try responses.map {
                 (try #require(Int($0)), try response($1))

@@ -40,6 +40,13 @@ import Testing
     "too_many_pairs_afterwards": .metadata(.tooManyPairs(count: 17)),
     "unsupported_media_type": .unsupportedContentType(
       "text/plain", supported: [RequestBody.mergePatch, RequestBody.json]),
+    "missing_key": .missingKey,
+    "incorrect_key": .incorrectKey("sk-abcdefghijklmnopqrstuvwxyz"),
+    "other_project": .otherProject(own: "default"),
+    "read_only": .keyIsReadOnly,
+    "rate_limited": .rateLimited(
+      RateLimit.Allowance(
+        limit: 60, remaining: 0, reset: .seconds(60), retryAfter: .milliseconds(800))),
     "host": .hostNotLoopback("example.com"),
     "origin": .originNotOwn("http://example.com"),
     "not_found": .conversationNotFound(id: "conv_" + String(repeating: "0", count: 48)),
@@ -49,6 +56,7 @@ import Testing
     "if_match": .repository(.preconditionFailed(.ifMatch)),
     "if_none_match": .repository(.preconditionFailed(.ifNoneMatch)),
     "too_large": .bodyTooLarge(bytesMax: 1 << 20),
+    "no_room": .noRoom,
     "reused": .repository(.idempotencyKeyReused),
     "unforeseen": .repository(.storage(sqliteError)),
     "unreadable": .repository(.unreadableConversation(conversation.id)),
@@ -111,7 +119,7 @@ import Testing
 
   @Test func `the allowed methods are those of the path in the example`() throws {
     let request = Request(method: .put, target: RequestTarget("/v1/conversations"))
-    let (route, _) = try Route.find(request)
+    let route = try Route.find(request).route
     do {
       _ = try route.operation(for: request)
       Issue.record("PUT is allowed")
@@ -122,7 +130,10 @@ import Testing
     }
   }
 
-  static let commonHeaders = ["x-request-id", "openai-version", "openai-processing-ms"]
+  static let commonHeaders = [
+    "x-request-id", "openai-version", "openai-processing-ms", "Cache-Control",
+    "X-Content-Type-Options",
+  ]
 
   /// The one in every example.
   static let conversation = Conversation(

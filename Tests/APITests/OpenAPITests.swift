@@ -49,6 +49,34 @@ import Testing
     }
   }
 
+  @Test func `a key is asked for except where everybody is answered`() throws {
+    let optional: NSArray = [[:], ["bearer": []]]
+    #expect(document.root["security"] as? NSArray == optional)
+    #expect(try document.components("securitySchemes")["bearer"]?["scheme"] as? String == "bearer")
+    for operation in try document.operations {
+      let route = try #require(Route.all.first { $0.path == operation.path })
+      let isOpen = if case .everybody = route.audience { true } else { false }
+      let name = Comment(rawValue: "\(operation.method) \(operation.path)")
+      #expect(operation.security == (isOpen ? [] : nil), name)
+      let statuses = [401, 403, 429].filter { operation.responses[$0] != nil }
+      #expect(statuses == (isOpen ? [] : [401, 403, 429]), name)
+      let changes = !["GET", "HEAD"].contains(operation.method)
+      let codes = operation.responses[403]?.codes ?? []
+      #expect(codes.contains("insufficient_permissions") == changes, name)
+      let names = operation.parameters.compactMap { $0["name"] as? String }
+      #expect(names.contains("OpenAI-Project") == !isOpen, name)
+    }
+  }
+
+  @Test func `every answer has the fields that every answer has`() throws {
+    let ofAll = OpenAPIExampleTests.commonHeaders
+    let ofPages = ["Vary", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers"]
+    for (name, response) in try document.responses {
+      #expect(ofAll.allSatisfy { response.headers[$0] == true }, "\(name)")
+      #expect(ofPages.allSatisfy { response.headers[$0] == false }, "\(name)")
+    }
+  }
+
   @Test func `query parameters are described where they are read`() throws {
     for operation in try document.operations {
       let route = try #require(Route.all.first { $0.path == operation.path })
@@ -123,10 +151,12 @@ import Testing
   ) throws -> OpenAPIDocument.Response? {
     let request = Request(
       method: HTTPRequest.Method(rawValue: row.method)!, target: RequestTarget(row.target))
-    guard let (route, _) = try? Route.find(request), (try? route.operation(for: request)) != nil
+    guard let route = try? Route.find(request).route,
+      (try? route.operation(for: request)) != nil
     else {
       let names = [
-        400: "BadRequest", 403: "Forbidden", 404: "UnknownURL", 405: "MethodNotAllowed",
+        400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "UnknownURL",
+        405: "MethodNotAllowed",
       ]
       return try names[status].flatMap { try document.responses[$0] }
     }

@@ -33,14 +33,15 @@ final class Service: Sendable {
   init(
     _ transport: Transport, log: any LogHandler = SwiftLogNoOpLogHandler(),
     settings: Repository.Settings = Repository.Settings(),
-    now: @escaping @Sendable () -> Int64 = Repository.unixSeconds, logsRequests: Bool = true
+    now: @escaping @Sendable () -> Int64 = Repository.unixSeconds,
+    apiSettings: API.Settings = API.Settings()
   ) throws {
     try Self.emptyDatabase.write(to: URL(filePath: folder.file("conversations.db")))
     repository = try Repository(
       path: folder.file("conversations.db"), settings: settings, now: now)
     let api = API(
       repository: repository, logger: Logger(label: "test") { _ in log },
-      logsRequests: logsRequests)
+      settings: apiSettings)
     self.api = api
     guard transport == .socket else {
       server = nil

@@ -43,6 +43,8 @@ func echo(_ request: Request) async -> Response {
     return .text("at most \(bytesMax)", status: .contentTooLarge)
   case .ambiguous:
     return .text("ambiguous", status: .badRequest)
+  case .withoutRoom:
+    return .text("no room", status: .serviceUnavailable)
   }
 }
 

@@ -2,6 +2,7 @@ import Conversations
 import Foundation
 import Repository
 import SQLite
+import Synchronization
 import TestSupport
 import Testing
 
@@ -73,10 +74,35 @@ func repositoryError(_ body: () async throws -> Void) async -> RepositoryError? 
 }
 
 /// Waits for a condition that another thread brings about.
-func waitUntil(_ condition: () -> Bool) async throws {
+func waitUntil(_ condition: () async -> Bool) async throws {
   let deadline = ContinuousClock.now + .seconds(10)
-  while !condition() {
+  while await !condition() {
     try #require(.now < deadline, "the condition did not come about")
     try await Task.sleep(for: .milliseconds(1))
+  }
+}
+
+extension APIKeys {
+  /// Makes a key that lets into the default project for ever, unless something else is asked for.
+  func create(
+    _ name: String, project: String = "default", isReadOnly: Bool = false,
+    lifetimeSeconds: Int64? = nil
+  ) throws(APIKeysError) -> APIKey {
+    try create(
+      name: name, project: project, isReadOnly: isReadOnly, lifetimeSeconds: lifetimeSeconds)
+  }
+}
+
+/// A clock that a test sets.
+final class TestClock: Sendable {
+  private let current: Atomic<Int64>
+
+  init(_ seconds: Int64) {
+    current = Atomic(seconds)
+  }
+
+  var seconds: Int64 {
+    get { current.load(ordering: .relaxed) }
+    set { current.store(newValue, ordering: .relaxed) }
   }
 }

@@ -59,9 +59,10 @@ import Testing
     let readme = try String(contentsOf: Self.root.appending(path: "README.md"), encoding: .utf8)
     let (section, name) = (key.split(separator: ".")[0], key.split(separator: ".")[1])
     let inSection = try #require(example.components(separatedBy: "\n\(section):\n").last)
-    #expect(inSection.contains("\n  \(name): \(setting.defaultValue)\n"))
+    let isEmpty = setting.defaultValue.isEmpty
+    #expect(inSection.contains("\n  \(name): \(isEmpty ? "\"\"" : setting.defaultValue)\n"))
     let row = readme.split(separator: "\n").first { $0.hasPrefix("| `\(key)` |") }
-    #expect(row?.contains("`\(setting.defaultValue)`") == true)
+    #expect(row?.contains(isEmpty ? "| none |" : "`\(setting.defaultValue)`") == true)
     if case .integer(let range) = setting.kind {
       let words = "\(range.lowerBound) to \(range.upperBound)"
       #expect(inSection.contains(words))

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from openai import AsyncOpenAI, OpenAI
+import trustme
+from certificates import TLSFiles
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient, DefaultHttpxClient, OpenAI
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 START_SECONDS = 20
@@ -53,14 +56,16 @@ class Server:
     """One `conversationd serve`, which can be stopped and started again on its port and file."""
 
     def __init__(self, binary, folder, arguments=(), environment=None, port=0, database=True,
-                 **popen):
+                 tls=None, **popen):
         self.binary = binary
         self.folder = folder
         self.database = folder / "conversations.db"
         self.arguments = list(arguments)
         if database:
             self.arguments += ["--database", str(self.database)]
-        self.environment = clean_environment(environment)
+        self.environment = clean_environment(
+            {**(tls.environment if tls else {}), **(environment or {})})
+        self.trust = tls.client_context() if tls else None
         self.port = port
         self.popen = popen
         self.log_file = folder / "server.log"
@@ -76,10 +81,11 @@ class Server:
                 env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                 **{"stderr": log, **self.popen})
         self.address_line = self._first_line()
-        assert self.address_line.startswith("conversationd listening on http://"), (
+        scheme = "https" if self.trust else "http"
+        assert self.address_line.startswith(f"conversationd listening on {scheme}://"), (
             f"printed {self.address_line!r}, logged {self.log()}")
         self.url = self.address_line.split()[-1]
-        host, _, port = self.url.removeprefix("http://").rpartition(":")
+        host, _, port = self.url.removeprefix(f"{scheme}://").rpartition(":")
         self.host, self.port = host.strip("[]"), int(port)
         return self
 
@@ -124,16 +130,21 @@ class Server:
         return self.log_file.read_text(encoding="utf-8")
 
     def client(self, **options):
-        return OpenAI(**self._client_options(options))
+        return OpenAI(**self._client_options(options, DefaultHttpxClient))
 
     def async_client(self, **options):
-        return AsyncOpenAI(**self._client_options(options))
+        return AsyncOpenAI(**self._client_options(options, DefaultAsyncHttpxClient))
 
-    def _client_options(self, options):
+    def _client_options(self, options, http_client):
+        # Over plain HTTP, the SDK's own client.
+        trust = {"http_client": http_client(verify=self.trust)} if self.trust else {}
         return {"base_url": f"{self.url}/v1", "api_key": "sk-none", "timeout": ANSWER_SECONDS,
-                **options}
+                **trust, **options}
 
     def connection(self):
+        if self.trust:
+            return http.client.HTTPSConnection(
+                self.host, self.port, timeout=ANSWER_SECONDS, context=self.trust)
         return http.client.HTTPConnection(self.host, self.port, timeout=ANSWER_SECONDS)
 
     def request(self, method, path, body=None, headers=()):
@@ -160,6 +171,11 @@ class Server:
     def refuses_connections(self):
         with socket.socket() as probe:
             return probe.connect_ex((self.host, self.port)) != 0
+
+
+def bearer(key):
+    """The header field that shows an API key."""
+    return {"Authorization": f"Bearer {key}"}
 
 
 def clean_environment(more=None):
@@ -196,6 +212,21 @@ def server(start):
     return start()
 
 
+@pytest.fixture(scope="session")
+def authority():
+    """A certificate authority that only these tests trust."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def tls(tmp_path, authority):
+    """The files of a server that serves TLS, with a certificate in them."""
+    (tmp_path / "tls").mkdir()
+    files = TLSFiles(tmp_path / "tls", authority)
+    files.write()
+    return files
+
+
 @pytest.fixture
 def client(server):
     with server.client() as client:
@@ -229,6 +260,42 @@ def refused(run):
         return lines[0]
 
     return refused
+
+
+@pytest.fixture
+def keys(run, tmp_path):
+    """Runs a command on the API keys of the database that servers have here by default."""
+
+    def keys(command, *arguments, **options):
+        database = tmp_path / "conversations.db"
+        return run("keys", command, "--database", database, *arguments, **options)
+
+    return keys
+
+
+@pytest.fixture
+def make_key(keys):
+    """Makes an API key, also beside a server, and returns it."""
+
+    def make_key(name="key", *options):
+        result = keys("create", f"--name={name}", *options)
+        assert result.returncode == 0, result
+        return result.stdout.removesuffix("\n")
+
+    return make_key
+
+
+@pytest.fixture
+def list_keys(keys):
+    """The rows that `keys list` shows, by the names of the columns."""
+
+    def list_keys():
+        result = keys("list")
+        assert (result.returncode, result.stderr) == (0, "")
+        heading, *rows = [re.split("  +", line) for line in result.stdout.splitlines()]
+        return [dict(zip(heading, row, strict=True)) for row in rows]
+
+    return list_keys
 
 
 @pytest.fixture

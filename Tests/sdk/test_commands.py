@@ -12,13 +12,21 @@ import pytest
 from conftest import REPOSITORY
 
 COMMANDS = {
-    "serve": ["--config", "--host", "--port", "--database", "--log-level"],
+    "serve": ["--config", "--host", "--port", "--database", "--log-level", "--insecure-http"],
+    "keys create": [
+        "--config", "--database", "--name", "--project", "--read-only", "--expires"],
+    "keys list": ["--config", "--database"],
+    "keys revoke": ["--config", "--database"],
     "migrate": ["--config", "--database"],
     "check": ["--config", "--database"],
 }
+SWITCHES = ["--insecure-http", "--read-only"]
 MIGRATIONS = sorted(path.stem for path in (REPOSITORY / "migrations").glob("*.sql"))
-OPENING = [["serve", "--port", "0"], ["migrate"], ["check"]]
-each_command = pytest.mark.parametrize("command", OPENING, ids=[line[0] for line in OPENING])
+# Each opens a database; those that may create it come first.
+CREATING = [["serve", "--port", "0"], ["migrate"], ["keys", "create", "--name", "a"]]
+OPENING = [*CREATING, ["keys", "list"], ["keys", "revoke", "a"], ["check"]]
+each_command = pytest.mark.parametrize("command", OPENING, ids=" ".join)
+each_creating_command = pytest.mark.parametrize("command", CREATING, ids=" ".join)
 
 
 def snapshot(folder):
@@ -38,16 +46,17 @@ def test_help_names_the_commands(run):
     result = run("--help")
     assert result.returncode == 0
     for command in COMMANDS:
-        assert re.search(rf"^  {command}\b", result.stdout, re.MULTILINE)
+        assert re.search(rf"^  {command.split()[0]}\b", result.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_a_command_names_its_options(run, command):
-    result = run(command, "--help")
+    result = run(*command.split(), "--help")
     assert (result.returncode, result.stderr) == (0, "")
     assert f"USAGE: conversationd {command}" in result.stdout
     for option in COMMANDS[command]:
-        assert re.search(rf"^  {option} <", result.stdout, re.MULTILINE)
+        value = "" if option in SWITCHES else " <"
+        assert re.search(rf"^  {option}{value}", result.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize("default", ["conversations.db", "127.0.0.1", "8080", "info"])
@@ -64,7 +73,9 @@ def test_version_is_printed(run):
 
 @pytest.mark.parametrize("arguments", [
     ["--colour"], ["colour"], ["serve", "--colour"], ["serve", "colour"], ["serve", "--port"],
-    ["migrate", "--port", "0"], ["check", "--host", "localhost"]])
+    ["migrate", "--port", "0"], ["check", "--host", "localhost"], ["keys", "colour"],
+    ["keys", "create"], ["keys", "create", "a"], ["keys", "list", "a"], ["keys", "revoke"],
+    ["keys", "revoke", "a", "b"]])
 def test_what_is_no_option_is_a_usage_error(run, tmp_path, arguments):
     result = run(*arguments)
     assert (result.returncode, result.stdout) == (64, "")
@@ -169,7 +180,7 @@ def test_a_file_of_somebody_else_is_refused(refused, ordinary_user, command):
     assert line == f"Error: database '{database}': permission denied"
 
 
-@pytest.mark.parametrize("command", OPENING[:2], ids=["serve", "migrate"])
+@each_creating_command
 def test_a_folder_without_write_permission_is_refused(refused, ordinary_user, command):
     folder, options = ordinary_user
     (folder / "fixed").mkdir(mode=0o555)
@@ -179,7 +190,7 @@ def test_a_folder_without_write_permission_is_refused(refused, ordinary_user, co
     assert list((folder / "fixed").iterdir()) == []
 
 
-@pytest.mark.parametrize("command", OPENING[:2], ids=["serve", "migrate"])
+@each_creating_command
 def test_a_file_that_may_only_be_read_is_refused(run, refused, ordinary_user, command):
     folder, options = ordinary_user
     database = folder / "conversations.db"
@@ -209,7 +220,7 @@ def test_the_port_of_another_conversationd_is_refused(server, refused, tmp_path)
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 def test_an_address_that_others_can_reach_is_refused_with_the_reason(refused, tmp_path, host):
     line = refused("serve", "--host", host, "--port", 0, "--database", "conversations.db")
-    assert host in line and "loopback" in line and "API keys" in line
+    assert host in line and "loopback" in line and "'conversationd keys create'" in line
     assert snapshot(tmp_path) == {}
 
 
@@ -259,6 +270,7 @@ def test_a_second_serve_on_the_same_file_is_refused(server, refused, run, sqlite
     assert sqlite(name, "UPDATE metadata SET value = '2'").returncode == 0
     assert run("check", "--database", name).returncode == 0
     assert run("migrate", "--database", name).returncode == 0
+    assert run("keys", "create", "--name", "a", "--database", name).returncode == 0
 
 
 def test_a_killed_server_does_not_hold_its_file(start, server):

@@ -178,16 +178,31 @@ def test_a_locked_database_is_unavailable_and_works_again_afterwards(impatient):
     assert server.request("POST", path, {"metadata": {"a": "3"}}).status == 200
 
 
-def test_readiness_tells_of_a_locked_database_and_health_does_not(impatient):
+def test_readiness_tells_of_a_locked_database_and_health_does_not(impatient, wait_until):
     server = impatient
+
+    def is_ready():
+        return server.request("GET", "/readyz").status == 200
+
     assert server.request("GET", "/readyz").json() == {"status": "ok"}
     with locked(server.database):
+        # The database is tried every few seconds at most.
+        wait_until(lambda: not is_ready())
         answer = server.request("GET", "/readyz")
         assert server.request("GET", "/healthz").json() == {"status": "ok"}
     assert (answer.status, answer.error["code"]) == (503, "unavailable")
     assert answer.headers["retry-after"]
     assert "another process holds the database's lock" in answer.error["message"]
-    assert server.request("GET", "/readyz").json() == {"status": "ok"}
+    wait_until(is_ready)
+
+
+def test_readiness_goes_by_the_writes_of_clients(impatient):
+    server = impatient
+    with locked(server.database):
+        assert create(server, {"a": "1"}).status == 503
+        assert server.request("GET", "/readyz").status == 503
+    assert create(server, {"a": "1"}).status == 200
+    assert server.request("GET", "/readyz").status == 200
 
 
 def test_a_full_queue_is_unavailable_at_once(start, wait_until):

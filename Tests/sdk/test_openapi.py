@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ METHODS = {"get", "head", "post", "patch", "delete"}
 LIST = "/v1/conversations"
 ONE = "/v1/conversations/{conversation_id}"
 JSON = {"Content-Type": "application/json"}
+ORIGIN = "https://app.example.com"
 # Of the connection, not of the answer.
 CONNECTION_FIELDS = {"connection", "content-length", "content-type", "date"}
 SCHEMATHESIS_SECONDS = 300
@@ -30,6 +32,11 @@ def operations():
     """Every operation: its method, its path, and what is described."""
     return [(method.upper(), path, operation) for path, item in DOCUMENT["paths"].items()
             for method, operation in item.items() if method in METHODS]
+
+
+def is_open(operation):
+    """Whether everybody may use it, with or without a key."""
+    return operation.get("security") == []
 
 
 def resolved(part):
@@ -68,7 +75,8 @@ def test_every_reference_and_every_component_is_used():
     of_none = {"responses/UnknownURL", "responses/MethodNotAllowed"}
     for kind, parts in DOCUMENT["components"].items():
         for name in parts:
-            used = f'"#/components/{kind}/{name}"' in text
+            used = (f'{{"{name}": []}}' if kind == "securitySchemes"
+                    else f'"#/components/{kind}/{name}"') in text
             assert used != (f"{kind}/{name}" in of_none), f"{kind}/{name}"
 
 
@@ -113,9 +121,9 @@ def test_every_error_has_an_example():
 class Described:
     """Sends requests to a server, and holds each answer against the document."""
 
-    def __init__(self, server):
+    def __init__(self, server, reached=None):
         self.server = server
-        self.reached = set()
+        self.reached = set() if reached is None else reached
 
     def send(self, method, path, body=None, headers=(), id="", query=""):
         answer = self.server.request(method, path.replace("{conversation_id}", id) + query, body,
@@ -126,8 +134,9 @@ class Described:
         self.reached.add((method, path, answer.status))
         return answer
 
-    def create(self, metadata=None):
-        return self.send("POST", LIST, {"metadata": metadata or {"topic": "demo"}}, JSON)
+    def create(self, metadata=None, headers=()):
+        body = {"metadata": metadata or {"topic": "demo"}}
+        return self.send("POST", LIST, body, {**JSON, **dict(headers)})
 
 
 def conforms(answer, response, has_body=True):
@@ -148,7 +157,8 @@ def conforms(answer, response, has_body=True):
     (media_type, content), = response["content"].items()
     assert answer.headers["content-type"] == media_type
     if has_body:
-        check(answer.json(), content["schema"])
+        is_json = media_type == "application/json"
+        check(answer.json() if is_json else answer.body.decode(), content["schema"])
     else:
         assert answer.body == b""
 
@@ -158,18 +168,39 @@ def described(server):
     return Described(server)
 
 
+@pytest.fixture
+def make_key(run):
+    """Makes an API key of a server, and returns the header field that shows it."""
+    names = (f"key {number}" for number in count())
+
+    def make_key(server, *options):
+        made = run("keys", "create", "--database", server.database, "--name", next(names), *options)
+        assert made.returncode == 0, made
+        return {"Authorization": f"Bearer {made.stdout.strip()}"}
+
+    return make_key
+
+
+# All fields but those that are for browsers, and those that clients have no use for.
+READ_BY_PAGES = sorted(
+    {name.lower() for name in DOCUMENT["components"]["headers"]
+     if not name.startswith("Access-Control-")}
+    - {"allow", "cache-control", "vary", "www-authenticate", "x-content-type-options"})
+REQUEST_A_MINUTE = {"CONVERSATIOND_HTTP_REQUESTS_PER_MINUTE_MAX": "1"}
+ROOM_FOR_ONE_BODY = {"CONVERSATIOND_HTTP_BODY_BYTES_MAX": "65536",
+                     "CONVERSATIOND_HTTP_BODIES_BYTES_MAX": "65536"}
+LIMIT_FIELDS = {name for name in DOCUMENT["components"]["headers"]
+                if name.startswith("x-ratelimit-")}
 # What a request needs to be right, by method and path.
 BODIES = {("POST", LIST): {"metadata": {"a": "1"}}, ("POST", ONE): {"metadata": {"a": "1"}},
           ("PATCH", ONE): {"metadata": {"b": "2", "c": None}}}
-# They need a disk that fails, or a query that takes too long.
-NOT_REACHED = {(method, path, status) for method in ("GET", "HEAD")
-               for path, status in [(LIST, 500), (LIST, 503), (ONE, 503)]}
 
 
-def test_every_answer_that_is_described_is_given_as_described(start):
+def test_every_answer_that_is_described_is_given_as_described(
+        start, make_key, tmp_path, wait_until):
     server = start(environment={"CONVERSATIOND_DATABASE_BUSY_TIMEOUT_MILLISECONDS": "20"})
     described = Described(server)
-    for method, path, _ in operations():
+    for method, path, operation in operations():
         body = BODIES.get((method, path))
         headers = JSON if body else {}
 
@@ -179,8 +210,8 @@ def test_every_answer_that_is_described_is_given_as_described(start):
 
         assert send() == 200
         assert send(query="?unknown=1") == 400
-        assert send(headers={**headers, "Host": "example.com"}) == 403
-        assert send(headers={**headers, "Origin": "http://example.com"}) == 403
+        for field, value in [("Host", "example.com"), ("Origin", ORIGIN)]:
+            assert send(headers={**headers, field: value}) == (200 if is_open(operation) else 403)
         assert send(body=b" " * ((1 << 20) + 1)) == 413
         if path == ONE:
             assert send(id="conv_" + 48 * "0") == 404
@@ -195,21 +226,73 @@ def test_every_answer_that_is_described_is_given_as_described(start):
     assert [answer.status for answer in answers] == [200, 200, 422]
     assert [answer.headers["idempotent-replayed"] for answer in answers] == [None, "true", None]
 
-    failing_database(described)
+    with_keys(described, make_key)
+    (tmp_path / "limited").mkdir()
+    limited = start(folder=tmp_path / "limited", environment=REQUEST_A_MINUTE)
+    past_the_limit(Described(limited, described.reached))
+    (tmp_path / "small").mkdir()
+    small = start(folder=tmp_path / "small", environment=ROOM_FOR_ONE_BODY)
+    without_room(Described(small, described.reached), wait_until)
+    failing_database(described, make_key(server))
     missing = {(method, path, int(status)) for method, path, operation in operations()
                for status in operation["responses"]} - described.reached
-    assert missing == NOT_REACHED
+    assert not missing
 
 
-def failing_database(described):
+def with_keys(described, make_key):
+    """What every operation answers from the first key on."""
+    key = make_key(described.server)
+    read_only = make_key(described.server, "--read-only")
+    for method, path, operation in operations():
+        body = BODIES.get((method, path))
+        reads = method in ("GET", "HEAD")
+
+        def send(expected, code, headers):
+            id = described.create(headers=key).json()["id"]
+            answer = described.send(method, path, body, {**JSON, **headers}, id)
+            assert answer.status == (200 if is_open(operation) else expected)
+            if answer.status != 200 and method != "HEAD":
+                assert answer.error["code"] == code
+
+        send(401, None, {})
+        send(401, "invalid_api_key", {"Authorization": "Bearer sk-none"})
+        send(401, "invalid_project", {**key, "OpenAI-Project": "other"})
+        send(200 if reads else 403, "insufficient_permissions", read_only)
+        send(200, None, {**key, "OpenAI-Project": "default"})
+
+
+def past_the_limit(described):
+    """What every operation answers when its client has sent the one request that it may."""
+    assert LIMIT_FIELDS <= set(described.create().headers)
+    for method, path, operation in operations():
+        answer = described.send(method, path, BODIES.get((method, path)), JSON, "x")
+        assert answer.status == (200 if is_open(operation) else 429)
+        assert LIMIT_FIELDS.isdisjoint(answer.headers) == is_open(operation)
+
+
+def without_room(described, wait_until):
+    """What every operation answers while the large body of another request fills the memory for
+    them."""
+    server = described.server
+    with socket.create_connection((server.host, server.port)) as other:
+        other.sendall(b"POST /v1/conversations HTTP/1.1\r\nHost: localhost\r\n"
+                      b"Content-Length: 65536\r\n\r\n" + 65535 * b" ")
+        wait_until(lambda: server.has_read_all(1))
+        for method, path, _ in operations():
+            is_tiny = path in ("/healthz", "/readyz")
+            answer = described.send(method, path, 65536 * b" ", JSON, "x")
+            assert answer.status == (200 if is_tiny else 503)
+
+
+def failing_database(described, key):
     """What every operation answers when others lock or break the database."""
-    id = described.create().json()["id"]
+    headers = {**JSON, **key}
+    id = described.create(headers=key).json()["id"]
     with closing(sqlite3.connect(described.server.database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         for method, path, operation in operations():
             if method in ("POST", "PATCH", "DELETE") or path == "/readyz":
-                body = BODIES.get((method, path))
-                answer = described.send(method, path, body, JSON if body else {}, id)
+                answer = described.send(method, path, BODIES.get((method, path)), headers, id)
                 assert answer.status == 503
         other.execute("ROLLBACK")
         for table, event in [("conversations", "INSERT"), ("conversations", "DELETE"),
@@ -218,10 +301,23 @@ def failing_database(described):
                           "BEGIN SELECT RAISE(ABORT, 'broken'); END")
         for (method, path), body in [*BODIES.items(), (("DELETE", ONE), None)]:
             body = {"metadata": {"new": "1"}} if body else None
-            assert described.send(method, path, body, JSON if body else {}, id).status == 500
+            assert described.send(method, path, body, headers, id).status == 500
         other.execute("UPDATE metadata SET value = CAST(x'ff' AS TEXT)")
-    for method in ("GET", "HEAD"):
-        assert described.send(method, ONE, id=id).status == 500
+        for method in ("GET", "HEAD"):
+            assert described.send(method, ONE, headers=headers, id=id).status == 500
+        other.execute("DROP TABLE api_keys")
+    for method, path, operation in operations():
+        if not is_open(operation):
+            answer = described.send(method, path, BODIES.get((method, path)), headers, id)
+            assert answer.status == 500
+
+
+def test_the_metrics_are_written_as_in_the_example(server):
+    (content,) = DOCUMENT["components"]["responses"]["Metrics"]["content"].values()
+    text = server.request("GET", "/metrics").body.decode()
+    for line in content["example"].splitlines():
+        # Without the value.
+        assert f"\n{line.rpartition(' ')[0]} " in text
 
 
 # Queries with what they answer when three conversations have the metadata {"topic": "demo"}.
@@ -259,6 +355,29 @@ def test_what_is_no_operation_is_answered_as_described(server, method, path, nam
     conforms(server.request(method, path), DOCUMENT["components"]["responses"][name])
 
 
+@pytest.mark.parametrize("method, path", [("GET", "/v1/x"), ("PUT", LIST), ("OPTIONS", LIST)])
+def test_what_is_no_operation_is_not_told_without_a_key(server, make_key, method, path):
+    make_key(server)
+    conforms(server.request(method, path), DOCUMENT["components"]["responses"]["Unauthorized"])
+
+
+def test_the_pages_of_a_listed_origin_are_answered_as_described(start):
+    server = start(environment={"CONVERSATIOND_HTTP_CORS_ORIGINS": ORIGIN})
+    described = Described(server)
+    for origin, allowed in [(ORIGIN, ORIGIN), (server.url, None)]:
+        for method, path, _ in operations():
+            answer = described.send(
+                method, path, BODIES.get((method, path)), {**JSON, "Origin": origin}, "x")
+            assert answer.headers["vary"] == "Origin"
+            assert answer.headers["access-control-allow-origin"] == allowed
+            exposed = answer.headers["access-control-expose-headers"]
+            assert exposed == (", ".join(READ_BY_PAGES) if allowed else None)
+        for path in (LIST, "/v1/x"):
+            preflight = server.request("OPTIONS", path, headers={
+                "Origin": origin, "Access-Control-Request-Method": "POST"})
+            assert preflight.status == (204 if allowed else 404 if path == "/v1/x" else 405)
+
+
 @pytest.mark.parametrize("head", [
     "GET /healthz HTTP/1.1\r\n",
     "POST /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nx",
@@ -278,13 +397,23 @@ def test_what_is_no_http_is_answered_without_the_service(server, head):
 # What schemathesis finds
 
 
-def test_schemathesis_finds_nothing(server, tmp_path):
-    # From the file, since it would not try the address from which it has the document.
+def test_schemathesis_finds_nothing(server, make_key, tmp_path):
+    # Where there are keys, none of the operations that may need one can do without.
+    document = tmp_path / "openapi.json"
+    document.write_text(json.dumps({**DOCUMENT, "security": [{"bearer": []}]}), encoding="utf-8")
+    # Two clients that shall not see each other's conversations; schemathesis.toml has their names.
+    clients = {client: {**make_key(server, "--project", project), "OpenAI-Project": project}
+               for client, project in [("own", "default"), ("other", "other")]}
+    (tmp_path / "clients.json").write_text(json.dumps({"auth": [
+        {"name": client,
+         "fixedHeaders": [{"name": name, "value": value} for name, value in headers.items()]}
+        for client, headers in clients.items()]}), encoding="utf-8")
+    # From a file, since it would not try the address from which it has the document.
     report = tmp_path / "events.ndjson"
     here = Path(__file__).parent
     result = subprocess.run(
         [Path(sys.executable).with_name("schemathesis"),
-         "--config-file", here / "schemathesis.toml", "run", FILE, "--url", server.url,
+         "--config-file", here / "schemathesis.toml", "run", document, "--url", server.url,
          "--no-color", "--report", "ndjson", "--report-ndjson-path", report],
         cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True,
         timeout=SCHEMATHESIS_SECONDS, env={
@@ -302,10 +431,12 @@ def test_schemathesis_finds_nothing(server, tmp_path):
         for event in events if "ScenarioFinished" in event
         for interaction in event["ScenarioFinished"]["recorder"].get("interactions", {}).values())
     # It has not merely been refused: conversations were created, found, changed and deleted.
-    for method, path, _ in operations():
+    for method, path, operation in operations():
         assert answers[method, path, 200] > 0, (method, path)
         if path == ONE:
             assert answers[method, path, 404] > 0 and answers[method, path, 412] > 0
+        # Without a key, and with a wrong one.
+        assert is_open(operation) or answers[method, path, 401] >= 2
     assert answers["POST", LIST, 400] > 0 and answers["PUT", LIST, 405] > 0
 
 

@@ -18,11 +18,25 @@ BODY_BYTES = 2000
 SETTINGS = {
     "http.host": ([""], None),
     "http.port": (["-1", "65536", "http", "8080.0", "''", "tcp://10.0.0.1:80"], None),
+    "http.insecure": (["yes", "1", "True", ""], ("false", "true")),
     "http.event_loops": (["-1", "65", "many"], ("0", "64")),
     "http.connections_max": (["0", "100001", "-1"], ("1", "100000")),
+    "http.connections_per_address_max": (["-1", "100001", "all"], ("0", "100000")),
     "http.idle_timeout_seconds": (["0", "3601", "60s"], ("1", "3600")),
+    "http.request_timeout_seconds": (["0", "3601", "-1", "0.5"], ("1", "3600")),
+    "http.header_bytes_max": (["4095", "1048577", "32KiB"], ("4096", "1048576")),
     "http.body_bytes_max": (["1023", "67108865", "1MiB", "99999999999999999999"],
                             ("1024", "67108864")),
+    "http.bodies_bytes_max": (["1023", "1099511627777", "-1"], ("1024", "1099511627776")),
+    "http.requests_per_minute_max": (["-1", "10000001", "off"], ("0", "10000000")),
+    "http.cors_origins": (
+        ["*", "null", "example.com", "https://", "https://example.com/", "HTTPS://example.com",
+         "https://Example.com", "https://a.example.com,https://b.example.com",
+         "https://example.com:", "https://user@example.com", "https://example.com x"],
+        ("", "https://app.example.com http://localhost:3000 http://[::1]:8080")),
+    "http.open_metrics": (["yes", "0"], ("false", "true")),
+    "tls.certificate": ([], None),
+    "tls.private_key": ([], None),
     "database.path": ([""], None),
     "database.synchronous": (["off", "FULL", "1"], ("full", "normal")),
     "database.busy_timeout_milliseconds": (["-1", "60001", "5s"], ("0", "60000")),
@@ -58,7 +72,7 @@ def write(tmp_path):
 def yaml(settings):
     """The text of a file with these settings."""
     lines = []
-    for section in ("http", "database", "log"):
+    for section in ("http", "tls", "database", "log"):
         lines.append(f"{section}:\n")
         for name, value in settings.items():
             if name.startswith(f"{section}."):
@@ -194,9 +208,12 @@ def test_a_bad_value_is_refused_also_when_a_higher_layer_hides_it(refused, write
     assert "'http.port'" in refused("serve", "--port", 0, environment=bad)
 
 
-@pytest.mark.parametrize("command", ["migrate", "check"])
-def test_the_other_commands_refuse_bad_settings_too(refused, command):
-    assert "'http.port'" in refused(command, environment={variable("http.port"): "70000"})
+@pytest.mark.parametrize("command", [
+    ["migrate"], ["check"], ["keys", "create", "--name", "a"], ["keys", "list"],
+    ["keys", "revoke", "a"]], ids=" ".join)
+def test_the_other_commands_refuse_bad_settings_too(refused, tmp_path, command):
+    assert "'http.port'" in refused(*command, environment={variable("http.port"): "70000"})
+    assert not list(tmp_path.glob("*.db"))
 
 
 @pytest.mark.parametrize("text, named", [

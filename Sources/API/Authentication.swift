@@ -1,0 +1,46 @@
+internal import Conversations
+internal import HTTP
+internal import HTTPTypes
+internal import Repository
+
+extension API {
+  /// Finds out who sent a request and what it may do: by its API key (RFC 6750), or, for as long as
+  /// none was ever made, by the address at which it came in.
+  ///
+  /// - Throws: `.missingKey`, `.incorrectKey`, `.otherProject`; `.hostNotLoopback`, `.originNotOwn`.
+  func authenticate(_ request: Request) throws(APIError) -> Access {
+    guard try looking({ () throws(RepositoryError) in try repository.requiresKey() }) else {
+      try LoopbackGuard.admit(request, crossOrigin: crossOrigin)
+      return .withoutKey
+    }
+    guard let key = Self.bearerToken(in: request.headers) else { throw .missingKey }
+    let access = try looking { () throws(RepositoryError) in
+      try repository.access(keyHash: APIKey.hash(of: key))
+    }
+    guard let access else { throw .incorrectKey(key) }
+    let project = request.headers[.openAIProject]
+    guard project?.hasSameBytes(as: access.projectName) != false else {
+      throw .otherProject(own: access.projectName)
+    }
+    return access
+  }
+
+  private func looking<T>(_ body: () throws(RepositoryError) -> T) throws(APIError) -> T {
+    do {
+      return try body()
+    } catch {
+      throw .repository(error)
+    }
+  }
+
+  /// - Returns: What follows `Bearer`, whatever its case; nil when there is no such field.
+  private static func bearerToken(in headers: HTTPFields) -> String? {
+    guard let field = headers[.authorization] else { return nil }
+    let bytes = field.utf8
+    guard let space = bytes.firstIndex(of: UInt8(ascii: " ")),
+      Substring(bytes[..<space]).lowercased() == "bearer"
+    else { return nil }
+    let token = bytes[space...].drop { $0 == UInt8(ascii: " ") }
+    return token.isEmpty ? nil : String(Substring(token))
+  }
+}

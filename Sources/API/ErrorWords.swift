@@ -1,0 +1,72 @@
+internal import JSON
+internal import Repository
+
+// The words of an error's message that depend on what is wrong.
+
+extension ErrorAnswer {
+  static func message(_ error: JSONError) -> String {
+    switch error {
+    case .malformed(let position):
+      "Invalid body: failed to parse JSON value. Please check the value to ensure it is valid "
+        + "JSON. (Noticed at \(shown(position)).)"
+    case .notUTF8(let position):
+      "Invalid body: not valid UTF-8. (Noticed at \(shown(position)).)"
+    case .duplicateKey(let position):
+      "Invalid body: duplicate JSON key. It ends at \(shown(position)). "
+        + "Duplicate JSON keys are not supported."
+    case .tooDeep(let depthMax):
+      "Invalid body: JSON nested too deep. The limit is \(depthMax) levels."
+    }
+  }
+
+  static func message(_ reason: RepositoryError.Unavailability) -> String {
+    switch reason {
+    case .queueFull(let writesMax): "Too many writes are waiting (\(writesMax))."
+    case .locked: "The database is locked by another process."
+    case .diskFailed: "The server's disk reported an error."
+    case .fileGone: "The database file was deleted or replaced while the server runs."
+    case .closed: "The server is shutting down."
+    }
+  }
+
+  static func shown(_ position: JSONPosition) -> String {
+    "line \(position.line), column \(position.column)"
+  }
+
+  /// A key over 20 characters is shown by its ends.
+  static func shown(_ key: String) -> String {
+    let scalars = key.unicodeScalars
+    guard scalars.count > 20 else { return key }
+    return "\(String(scalars.prefix(3)))...\(String(scalars.suffix(3)))"
+  }
+
+  /// An API key by its ends; a short one not at all.
+  static func masked(_ key: String) -> String {
+    let scalars = key.unicodeScalars
+    guard scalars.count >= 16 else { return "***" }
+    return "\(String(scalars.prefix(6)))***\(String(scalars.suffix(4)))"
+  }
+
+  /// `'a' or 'b'`
+  static func choices(_ words: [String], _ conjunction: String) -> String {
+    words.map { "'\($0)'" }.joined(separator: " \(conjunction) ")
+  }
+
+  /// What a query parameter would be in JSON; its value is always text.
+  static func kind(_ text: String) -> String {
+    if let json = try? JSON(parsing: Array(text.utf8)), case .decimal = json { return kind(json) }
+    return "a string"
+  }
+
+  static func kind(_ json: JSON) -> String {
+    switch json {
+    case .null: "null"
+    case .boolean: "a boolean"
+    case .integer: "an integer"
+    case .decimal: "a decimal number"
+    case .string: "a string"
+    case .array: "an array"
+    case .object: "an object"
+    }
+  }
+}

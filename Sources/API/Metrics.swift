@@ -1,0 +1,159 @@
+internal import HTTP
+internal import HTTPTypes
+public import Repository
+internal import Synchronization
+
+/// What happened since the start, counted for Prometheus
+/// (https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format).
+///
+/// Written here because none of the libraries that this project may use writes the format.
+public final class Metrics: Sendable {
+  private let state = Mutex(State())
+
+  private struct State {
+    var requests: [Answered: Int] = [:]
+    /// By the place of the route in `Route.all`; the last is of requests without a route.
+    var durations = (0...Route.all.count).map { _ in Histogram(bounds: Metrics.durationBounds) }
+    var rejections: [String: Int] = [:]
+    var groupSizes = Histogram(bounds: Metrics.sizeBounds)
+    var waitingSeconds = Histogram(bounds: Metrics.durationBounds)
+    var commitSeconds = Histogram(bounds: Metrics.durationBounds)
+    var failedGroups = 0
+  }
+
+  private struct Answered: Hashable, Comparable {
+    let routeIndex: Int
+    let method: Method
+    let status: Int
+
+    static func < (left: Answered, right: Answered) -> Bool {
+      (left.routeIndex, left.method.rawValue, left.status)
+        < (right.routeIndex, right.method.rawValue, right.status)
+    }
+  }
+
+  /// Clients may invent methods, and each would be a series for ever.
+  private enum Method: String {
+    case delete = "DELETE"
+    case get = "GET"
+    case head = "HEAD"
+    case options = "OPTIONS"
+    case patch = "PATCH"
+    case post = "POST"
+    case put = "PUT"
+    case other
+  }
+
+  private static let durationBounds = [
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
+    10,
+  ]
+  private static let sizeBounds: [Double] = [
+    1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096,
+  ]
+
+  /// Nothing happened yet.
+  public init() {}
+
+  /// A group of writes has ended.
+  public func record(_ group: WriteGroup) {
+    state.withLock { state in
+      state.groupSizes.add(Double(group.waits.count))
+      for wait in group.waits { state.waitingSeconds.add(wait / .seconds(1)) }
+      state.commitSeconds.add(group.commit / .seconds(1))
+      if !group.isStored { state.failedGroups += 1 }
+    }
+  }
+
+  /// A request was answered.
+  ///
+  /// - Parameter route: The place of the route in `Route.all`; nil for a request without one.
+  func answered(
+    route: Int?, method: HTTPRequest.Method, status: Int, duration: Duration
+  ) {
+    let routeIndex = route ?? Route.all.count
+    let method = Method(rawValue: method.rawValue) ?? .other
+    state.withLock { state in
+      let answered = Answered(routeIndex: routeIndex, method: method, status: status)
+      state.requests[answered, default: 0] += 1
+      state.durations[routeIndex].add(duration / .seconds(1))
+    }
+  }
+
+  /// A request was refused.
+  func rejected(reason: String) {
+    state.withLock { $0.rejections[reason, default: 0] += 1 }
+  }
+
+  /// All of it.
+  func text(connections: ConnectionCounts.Values, repository: RepositoryState) -> [UInt8] {
+    let state = state.withLock { $0 }
+    var text = MetricsText()
+    write(state, to: &text)
+    write(connections, rejections: state.rejections, to: &text)
+    write(repository, state, to: &text)
+    return Array(text.text.utf8)
+  }
+
+  private func write(_ state: State, to text: inout MetricsText) {
+    text.begin("http_requests_total", .counter, "Requests that were answered.")
+    for (answered, count) in state.requests.sorted(by: { $0.key < $1.key }) {
+      text.sample(
+        labels: [
+          ("route", Self.routeName(answered.routeIndex)), ("method", answered.method.rawValue),
+          ("status", String(answered.status)),
+        ], count)
+    }
+    text.begin(
+      "http_request_duration_seconds", .histogram,
+      "From the arrival of a whole request to its answer, without the network.")
+    for (index, histogram) in state.durations.enumerated() where histogram.count > 0 {
+      text.histogram(histogram, labels: [("route", Self.routeName(index))])
+    }
+  }
+
+  private func write(
+    _ connections: ConnectionCounts.Values, rejections: [String: Int], to text: inout MetricsText
+  ) {
+    text.begin(
+      "rejected_total", .counter,
+      "Requests that were answered with an error, and connections that were closed.")
+    let ofConnections = [
+      "connections_max": connections.refusedAtLimit,
+      "connections_per_address_max": connections.refusedAtAddressLimit,
+      "request_timeout": connections.cutOff,
+    ]
+    for (reason, count) in rejections.merging(ofConnections, uniquingKeysWith: +).sorted(by: <) {
+      text.sample(labels: [("reason", reason)], count)
+    }
+    text.begin("connections", .gauge, "Connections that are open.")
+    text.sample(connections.open)
+    text.begin("connections_accepted_total", .counter, "Connections that were accepted.")
+    text.sample(connections.accepted)
+  }
+
+  private func write(
+    _ repository: RepositoryState, _ state: State, to text: inout MetricsText
+  ) {
+    text.begin("write_group_size", .histogram, "Writes that shared a commit.")
+    text.histogram(state.groupSizes)
+    text.begin("write_wait_seconds", .histogram, "From the queueing of a write to its turn.")
+    text.histogram(state.waitingSeconds)
+    text.begin(
+      "write_commit_seconds", .histogram,
+      "From the beginning of a group of writes to its end on the disk.")
+    text.histogram(state.commitSeconds)
+    text.begin("write_groups_failed_total", .counter, "Groups of writes that did not end well.")
+    text.sample(state.failedGroups)
+    text.begin("writes_waiting", .gauge, "Writes that wait for their turn.")
+    text.sample(repository.waitingWrites)
+    text.begin("database_bytes", .gauge, "The size of the database file.")
+    text.sample(repository.databaseBytes)
+    text.begin("database_wal_bytes", .gauge, "The size of the write-ahead log.")
+    text.sample(repository.writeAheadLogBytes)
+  }
+
+  private static func routeName(_ index: Int) -> String {
+    index < Route.all.count ? Route.all[index].path : "none"
+  }
+}

@@ -1,0 +1,34 @@
+internal import Crypto
+
+/// A secret by which a client is known: `sk-` and 43 characters of base64url, each drawn at random,
+/// which are 258 bits.
+public struct APIKey: Sendable {
+  /// The whole key. Whoever makes it sees it once, and it is never stored.
+  public let text: String
+
+  private static let prefix = "sk-"
+  private static let digitCount = 43
+  private static let digits = Array(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+
+  /// Makes a new key.
+  ///
+  /// - Parameter generator: A source that nobody can predict.
+  public init(using generator: inout some RandomNumberGenerator) {
+    let secret = (0..<Self.digitCount).map { _ in
+      Self.digits[Int.random(in: 0..<Self.digits.count, using: &generator)]
+    }
+    text = Self.prefix + String(decoding: secret, as: UTF8.self)
+  }
+
+  /// The beginning of the key, by which people tell keys apart.
+  public var firstCharacters: String { String(text.prefix(7)) }
+
+  /// What a database knows a key by: the SHA-256 of its text, 64 lower-case hexadecimal digits.
+  ///
+  /// It needs neither salt nor stretching, since nobody can try 2^256 keys. A look-up by it may tell
+  /// by its time how far a hash agrees with a stored one, and from a hash no key can be found.
+  public static func hash(of text: String) -> String {
+    SHA256.hash(data: Array(text.utf8)).withUnsafeBytes { String(hexadecimal: $0) }
+  }
+}

@@ -1,0 +1,27 @@
+/// What a client may do, by the API key that it showed.
+public struct Access: Equatable, Sendable {
+  /// Everything outside of it is unknown to the client.
+  public let project: ProjectID
+  /// The project's name.
+  public let projectName: String
+  /// Whether the client may change nothing.
+  public let isReadOnly: Bool
+  /// The number under which the database knows the key; 0 where no key was needed.
+  public let keyNumber: Int64
+
+  /// - Parameters:
+  ///   - project: Everything outside of it is unknown to the client.
+  ///   - projectName: The project's name.
+  ///   - isReadOnly: Whether the client may change nothing.
+  ///   - keyNumber: The number under which the database knows the key.
+  public init(project: ProjectID, projectName: String, isReadOnly: Bool, keyNumber: Int64) {
+    self.project = project
+    self.projectName = projectName
+    self.isReadOnly = isReadOnly
+    self.keyNumber = keyNumber
+  }
+
+  /// All of the default project, for as long as no key was ever made.
+  public static let withoutKey = Access(
+    project: .default, projectName: "default", isReadOnly: false, keyNumber: 0)
+}

@@ -1,0 +1,113 @@
+internal import CMicroHTTPD
+internal import Glibc
+internal import Synchronization
+
+/// One connection: from where it comes, and by when its next request must have arrived or its answer
+/// must be taken.
+///
+/// libmicrohttpd's own timeout is one of silence, so that a client that sends or reads a byte now and
+/// then would stay for ever.
+final class ClientConnection: Sendable {
+  let descriptor: Int32
+  let address: ClientAddress
+  private let timeouts: Timeouts
+  /// On the clock of `now`; or one of the two below.
+  private let deadlineMilliseconds: Atomic<Int64>
+
+  /// Whether an event loop has taken it; before that the socket may be gone without our knowledge.
+  private let isTaken = Atomic(false)
+
+  private static let noDeadline: Int64 = 0
+  private static let cutOff: Int64 = -1
+
+  struct Timeouts: Sendable {
+    /// How long a connection may be silent, for which libmicrohttpd sees.
+    let idleMilliseconds: Int64
+    /// How long a request may take to arrive, and its answer to be taken.
+    let requestMilliseconds: Int64
+  }
+
+  init(descriptor: Int32, address: ClientAddress, timeouts: Timeouts) {
+    self.descriptor = descriptor
+    self.address = address
+    self.timeouts = timeouts
+    deadlineMilliseconds = Atomic(Self.now + timeouts.requestMilliseconds)
+  }
+
+  /// An event loop has taken the connection, and will tell when it closes the socket.
+  func begin() {
+    isTaken.store(true, ordering: .relaxed)
+  }
+
+  /// The first line of a request has arrived. When its first byte did is not known, and only matters
+  /// on a connection that was used before: there it may be late by the time of silence that is allowed.
+  func requestBegins() {
+    let current = deadlineMilliseconds.load(ordering: .relaxed)
+    let new = min(current, Self.now + timeouts.requestMilliseconds)
+    _ = deadlineMilliseconds.compareExchange(
+      expected: current, desired: new, ordering: .relaxed)
+  }
+
+  /// All of the request has arrived; what follows is the server's time.
+  ///
+  /// - Returns: False when it was too late.
+  func requestArrived() -> Bool {
+    deadlineMilliseconds.exchange(Self.noDeadline, ordering: .relaxed) != Self.cutOff
+  }
+
+  /// The answer is on its way to the client.
+  func answerBegins() {
+    deadlineMilliseconds.store(Self.now + timeouts.requestMilliseconds, ordering: .relaxed)
+  }
+
+  /// The request is answered, and the next may come.
+  func requestCompleted() {
+    let deadline = Self.now + timeouts.idleMilliseconds + timeouts.requestMilliseconds
+    deadlineMilliseconds.store(deadline, ordering: .relaxed)
+  }
+
+  /// Ends the connection if its client is late. The socket must not be closed meanwhile.
+  ///
+  /// - Returns: Whether it was.
+  func cutOffIfLate(now: Int64) -> Bool {
+    let deadline = deadlineMilliseconds.load(ordering: .relaxed)
+    guard deadline > Self.noDeadline, deadline <= now, isTaken.load(ordering: .relaxed),
+      deadlineMilliseconds.compareExchange(
+        expected: deadline, desired: Self.cutOff, ordering: .relaxed
+      ).exchanged
+    else { return false }
+    // libmicrohttpd sees the end of the stream, and closes.
+    shutdown(descriptor, Int32(SHUT_RDWR))
+    return true
+  }
+
+  /// Milliseconds on a clock that only goes forward. The coarse one, since every request asks.
+  static var now: Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
+    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+  }
+}
+
+/// Where a connection comes from, as far as connections are counted by it: an IPv4 address, or the
+/// 64-bit prefix of an IPv6 address, of which one host may have any number.
+struct ClientAddress: Hashable, Sendable {
+  private let bits: UInt64
+  private let isIPv6: Bool
+
+  init(_ storage: sockaddr_storage) {
+    (bits, isIPv6) = withUnsafeBytes(of: storage) { bytes in
+      guard Int32(storage.ss_family) == AF_INET6 else {
+        return (UInt64(bytes.loadUnaligned(as: sockaddr_in.self).sin_addr.s_addr), false)
+      }
+      let address = bytes.loadUnaligned(as: sockaddr_in6.self).sin6_addr
+      return withUnsafeBytes(of: address) { address in
+        let prefix = address.loadUnaligned(fromByteOffset: 0, as: UInt64.self)
+        let middle = address.loadUnaligned(fromByteOffset: 8, as: UInt32.self).bigEndian
+        // ::ffff:a.b.c.d, an IPv4 client of a socket that takes both.
+        guard prefix == 0, middle == 0xffff else { return (prefix, true) }
+        return (UInt64(address.loadUnaligned(fromByteOffset: 12, as: UInt32.self)), false)
+      }
+    }
+  }
+}

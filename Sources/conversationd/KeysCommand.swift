@@ -1,0 +1,201 @@
+import ArgumentParser
+import Conversations
+import Foundation
+import Repository
+
+/// `conversationd keys`
+struct KeysCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "keys",
+    abstract: "Make, list and revoke API keys.",
+    discussion: """
+      May run beside a server; what it does counts from the next request on. While no key was ever \
+      made, a server needs none and serves loopback addresses only. From the first one on, also \
+      when it is revoked later, every request needs one. A key belongs to one project, and its \
+      clients know nothing of other projects.
+      """,
+    subcommands: [CreateCommand.self, ListCommand.self, RevokeCommand.self])
+}
+
+extension KeysCommand {
+  /// `conversationd keys create`
+  struct CreateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "create",
+      abstract: "Make a key and print it.",
+      discussion: """
+        The key is printed this one time; the database has only a hash of it. Creates the database \
+        when there is none.
+        """)
+
+    @OptionGroup var databaseOptions: DatabaseOptions
+
+    @Option(help: "The name of the key, for people: 1 to 64 characters.")
+    var name: String
+
+    @Option(help: "The project that it belongs to; it is made when it is new.")
+    var project = "default"
+
+    @Flag(help: "Allow GET and HEAD only.")
+    var readOnly = false
+
+    @Option(
+      help: ArgumentHelp(
+        "How long it counts: a number and s, m, h, d or w, such as 90d; at most 100 years. "
+          + "(default: for ever)",
+        valueName: "duration"))
+    var expires: Lifetime?
+
+    func run() async throws {
+      // A reader that goes away is an error of the call that prints, not the end of the process.
+      signal(SIGPIPE, SIG_IGN)
+      let settings = try await databaseOptions.settings()
+      let path = settings.databasePath
+      do {
+        // Before the file, which would be created for nothing.
+        try APIKeys.check(name: name, project: project)
+        let (key, isFirst) = try make(settings)
+        try hand(key, settings)
+        note("Keep it in a safe place: it is not shown again.")
+        if isFirst { note("It is the first key: from now on every request needs one.") }
+      } catch let error as APIKeysError {
+        throw Failure(error, name: name, database: path)
+      } catch let error as DatabaseError {
+        throw Failure(error, database: path)
+      }
+    }
+
+    private func make(_ settings: Settings) throws -> (key: APIKey, isFirst: Bool) {
+      _ = try Repository.migrate(
+        path: settings.databasePath,
+        busyTimeoutMilliseconds: settings.repository.busyTimeoutMilliseconds)
+      let isFirst = try !APIKeys.wereEverMade(path: settings.databasePath)
+      let key = try settings.openKeys().create(
+        name: name, project: project, isReadOnly: readOnly, lifetimeSeconds: expires?.seconds)
+      return (key, isFirst)
+    }
+
+    /// A key that nobody has seen is of no use to anybody.
+    private func hand(_ key: APIKey, _ settings: Settings) throws {
+      do {
+        try FileHandle.standardOutput.write(contentsOf: Data("\(key.text)\n".utf8))
+      } catch {
+        try settings.openKeys().revoke(name: name)
+        throw Failure("the key '\(name)' could not be printed and was revoked; make another")
+      }
+    }
+
+    /// To standard error, so that standard output is the key alone.
+    private func note(_ words: String) {
+      FileHandle.standardError.write(Data("\(words)\n".utf8))
+    }
+  }
+
+  /// `conversationd keys list`
+  struct ListCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "list",
+      abstract: "List all keys that were ever made.",
+      discussion: """
+        Times are UTC. The last use is written down once a minute. The keys themselves are stored \
+        nowhere; the last column is how they begin.
+        """)
+
+    @OptionGroup var databaseOptions: DatabaseOptions
+
+    func run() async throws {
+      let settings = try await databaseOptions.settings()
+      let records: [APIKeys.Record]
+      do {
+        records = try settings.openKeys().all()
+      } catch let error as DatabaseError {
+        throw Failure(error, database: settings.databasePath)
+      }
+      let heading = [
+        "NAME", "PROJECT", "RIGHTS", "STATE", "CREATED", "LAST USED", "EXPIRES", "KEY",
+      ]
+      let now = Repository.unixSeconds()
+      for line in Self.table([heading] + records.map { Self.row($0, now: now) }) { print(line) }
+    }
+
+    private static func row(_ record: APIKeys.Record, now: Int64) -> [String] {
+      let isExpired = record.expiresAt.map { $0 <= now } ?? false
+      return [
+        record.name, record.project, record.isReadOnly ? "read-only" : "read-write",
+        record.isRevoked ? "revoked" : isExpired ? "expired" : "active",
+        shown(record.createdAt), record.lastUsedAt.map(shown) ?? "never",
+        record.expiresAt.map(shown) ?? "never", "\(record.firstCharacters)...",
+      ]
+    }
+
+    private static func shown(_ unixSeconds: Int64) -> String {
+      Date(timeIntervalSince1970: TimeInterval(unixSeconds)).ISO8601Format()
+    }
+
+    /// Columns as wide as their widest entry, two spaces apart.
+    private static func table(_ rows: [[String]]) -> [String] {
+      let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max()! }
+      return rows.map { row in
+        let padded = zip(row, widths).map {
+          $0 + String(repeating: " ", count: $1 - $0.count)
+        }
+        return (padded.dropLast() + row.suffix(1)).joined(separator: "  ")
+      }
+    }
+  }
+
+  /// `conversationd keys revoke`
+  struct RevokeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "revoke",
+      abstract: "Revoke a key, for good.",
+      discussion: "Its name may be used again.")
+
+    @OptionGroup var databaseOptions: DatabaseOptions
+
+    @Argument(help: "The name of the key.")
+    var name: String
+
+    func run() async throws {
+      let settings = try await databaseOptions.settings()
+      let keys = try settings.openKeys()
+      do {
+        try keys.revoke(name: name)
+      } catch {
+        throw Failure(error, name: name, database: settings.databasePath)
+      }
+      print("revoked '\(name)'")
+    }
+  }
+}
+
+/// A length of time as a person writes it: `90d`.
+struct Lifetime: ExpressibleByArgument {
+  let seconds: Int64
+
+  private static let unitSeconds: [Character: Int64] = [
+    "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800,
+  ]
+  private static let yearsMax: Int64 = 100
+
+  init?(argument: String) {
+    guard let unit = argument.last.flatMap({ Self.unitSeconds[$0] }),
+      argument.dropLast().allSatisfy({ ("0"..."9").contains($0) }),
+      let count = Int64(argument.dropLast()), count > 0
+    else { return nil }
+    let (seconds, isTooLarge) = count.multipliedReportingOverflow(by: unit)
+    guard !isTooLarge, seconds <= Self.yearsMax * 365 * 86_400 else { return nil }
+    self.seconds = seconds
+  }
+}
+
+extension Settings {
+  fileprivate func openKeys() throws -> APIKeys {
+    do {
+      return try APIKeys(
+        path: databasePath, busyTimeoutMilliseconds: repository.busyTimeoutMilliseconds)
+    } catch {
+      throw Failure(error, database: databasePath)
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import Conversations
+import Repository
+
+extension Service {
+  /// Makes an API key beside the service, as `conversationd keys create` does.
+  ///
+  /// - Returns: The key.
+  func makeKey(
+    _ name: String = "key", project: String = "default", isReadOnly: Bool = false,
+    now: Int64 = Repository.unixSeconds(), lifetimeSeconds: Int64? = nil
+  ) throws -> String {
+    try APIKeys(path: databasePath, now: now).create(
+      name: name, project: project, isReadOnly: isReadOnly, lifetimeSeconds: lifetimeSeconds
+    ).text
+  }
+
+  func revokeKey(_ name: String) throws {
+    try APIKeys(path: databasePath).revoke(name: name)
+  }
+
+  /// Sends a request with an API key.
+  func send(
+    _ method: String, _ target: String, key: String,
+    headers: [(name: String, value: String)] = [], json: String = "", hasContent: Bool = true
+  ) async throws -> Answer {
+    try await send(
+      method, target, headers: [("Authorization", "Bearer \(key)")] + headers,
+      body: Array(json.utf8), hasContent: hasContent)
+  }
+}
+
+extension Service.Answer {
+  /// All ids of conversations in the body, in its order.
+  var ids: [String] {
+    body.matches(of: /"id":"(conv_[0-9a-f]{48})"/).map { String($0.output.1) }
+  }
+}
