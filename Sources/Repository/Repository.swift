@@ -76,7 +76,9 @@ public final class Repository: Sendable {
   private let keyUses = KeyUses()
   /// Once an API key was made, one was made for ever.
   private let hasSeenKey = Atomic(false)
-  private let isProbing = Atomic(false)
+  /// The probe of the disk that runs, and what it will find.
+  private let probe = Mutex<Probe?>(nil)
+  private typealias Probe = Task<RepositoryError?, Never>
   let writes: WriteQueue
 
   /// Opens a database, creates it when there is none, and migrates it. No other server can open it
@@ -278,16 +280,27 @@ public final class Repository: Sendable {
   /// - Throws: Why it cannot.
   public func checkReadiness() async throws(RepositoryError) {
     try readers.read { reader throws(RepositoryError) in try reader.probe() }
-    // One probe at a time: while it runs, others are told what was known before.
-    let outcome = recentOutcome ?? (isProbing.load(ordering: .relaxed) ? writes.lastOutcome : nil)
-    if let outcome {
-      if let error = outcome.error { throw error }
-      return
+    // One probe at a time: while it runs, others are told what was known before, and wait for it
+    // when nothing was.
+    let (outcome, running) = probe.withLock { probe -> (WriteQueue.Outcome?, Probe?) in
+      if let outcome = recentOutcome { return (outcome, nil) }
+      if let running = probe { return (writes.lastOutcome, running) }
+      probe = Task { await self.askDisk() }
+      return (nil, probe)
     }
-    isProbing.store(true, ordering: .relaxed)
-    defer { isProbing.store(false, ordering: .relaxed) }
-    try await writes.write { writer throws(RepositoryError) in
-      try storing { () throws(SQLiteError) in try writer.touch() }
+    let error = if let outcome { outcome.error } else { await running?.value }
+    if let error { throw error }
+  }
+
+  private func askDisk() async -> RepositoryError? {
+    defer { probe.withLock { $0 = nil } }
+    do throws(RepositoryError) {
+      try await writes.write { writer throws(RepositoryError) in
+        try storing { () throws(SQLiteError) in try writer.touch() }
+      }
+      return nil
+    } catch {
+      return error
     }
   }
 

@@ -112,6 +112,35 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    ("/v1/conversations", "/v1/conversations"),
+    ("/v1/conversations/conv_x", "/v1/conversations/{conversation_id}"),
+    ("/healthz", "/healthz"), ("/nope", "none"),
+  ])
+  func `a browser's question is counted under the route that it asks about`(
+    path: String, route: String
+  ) async throws {
+    let page = "https://app.example.com"
+    let service = try Service(
+      .inProcess, apiSettings: API.Settings(corsOrigins: [page], hasOpenMetrics: true))
+    for hasKey in [false, true] {
+      if hasKey { _ = try service.makeKey() }
+      let answer = try await service.send(
+        "OPTIONS", path,
+        headers: [("Origin", page), ("Access-Control-Request-Method", "GET")])
+      #expect(answer.status == 204)
+    }
+    let text = try await service.send("GET", "/metrics").body
+    let lines = text.split(separator: "\n").map(String.init)
+    #expect(
+      lines.filter { $0.contains(#"method="OPTIONS""#) } == [
+        #"conversationd_http_requests_total{route="\#(route)",method="OPTIONS",status="204"} 2"#
+      ])
+    #expect(
+      lines.contains(
+        #"conversationd_http_request_duration_seconds_count{route="\#(route)"} 2"#))
+  }
+
   @Test(arguments: AnswerKind.all)
   func `every answer is counted once, and every error has a reason`(kind: AnswerKind) async throws {
     let service = try Service(

@@ -160,7 +160,7 @@ private func eventually(all clients: [SlowClient], _ condition: () -> Bool) -> B
 }
 
 /// Between two pieces of a slow client: short beside a second, so that it is never silent.
-private func pauseBetweenPieces() {
+func pauseBetweenPieces() {
   usleep(50_000)
 }
 

@@ -184,6 +184,48 @@ import Testing
     #expect(try file.connection().integer("SELECT count(*) FROM projects") == 5)
   }
 
+  /// OR REPLACE would delete the project that has the name, and leave what is in it to nobody.
+  @Test(arguments: ["", "OR REPLACE", "OR IGNORE", "OR ROLLBACK", "OR FAIL"], ["OFF", "ON"])
+  func `a project is not given the name of another`(conflict: String, foreignKeys: String) throws {
+    for (number, name) in [(3, "default"), (3, "two"), (2, "three"), (5, "four"), (1, "five")] {
+      let file = try file()
+      let before = try projects(file)
+      let error = try expectRefused(
+        """
+        PRAGMA foreign_keys = \(foreignKeys);
+        UPDATE \(conflict) projects SET name = '\(name)' WHERE number = \(number)
+        """, file)
+      #expect(error?.message == "a project with this name exists")
+      #expect(try projects(file) == before)
+    }
+  }
+
+  @Test(arguments: ["", "OR REPLACE"])
+  func `a project is renamed, or keeps its name`(conflict: String) throws {
+    let file = try file()
+    try file.execute(
+      """
+      UPDATE \(conflict) projects SET name = 'Two' WHERE number = 2;
+      UPDATE \(conflict) projects SET name = name;
+      UPDATE \(conflict) projects SET name = 'two' WHERE number = 5
+      """)
+    #expect(
+      try projects(file) == ["1|default|0", "2|Two|0", "3|three|0", "4|four|1", "5|two|0"])
+  }
+
+  /// All projects, each with the number of its conversations.
+  private func projects(_ file: SampleFile) throws -> [String] {
+    let rows = try file.connection().prepare(
+      """
+      SELECT number || '|' || name || '|'
+        || (SELECT count(*) FROM conversations WHERE project = projects.number)
+      FROM projects ORDER BY number
+      """)
+    var projects: [String] = []
+    while try rows.step() { projects.append(rows.repairedText(0)) }
+    return projects
+  }
+
   @Test func `a project with nothing goes`() throws {
     let file = try file()
     try file.execute("DELETE FROM projects WHERE number = 5; DELETE FROM conversations")

@@ -30,8 +30,17 @@ public final class RawConnection {
   }
 
   /// Connects.
-  public init(port: Int, timeoutSeconds: Int = 10) throws {
+  ///
+  /// - Parameter receiveBufferBytes: How much the system keeps for who does not receive; nil for what
+  ///   it sees fit, which may be megabytes.
+  public init(port: Int, timeoutSeconds: Int = 10, receiveBufferBytes: Int32? = nil) throws {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    if var receiveBufferBytes {
+      // Before it connects, since the window is offered then (tcp(7)).
+      setsockopt(
+        descriptor, SOL_SOCKET, SO_RCVBUF, &receiveBufferBytes,
+        socklen_t(MemoryLayout<Int32>.size))
+    }
     var timeout = timeval(tv_sec: timeoutSeconds, tv_usec: 0)
     setsockopt(
       descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
@@ -120,8 +129,11 @@ public final class RawConnection {
     }
   }
 
-  private func receiveMore() throws {
-    var piece = [UInt8](repeating: 0, count: 64 * 1024)
+  /// Receives what is there, or waits for it; `receive` and `receiveAll` return it later.
+  ///
+  /// - Parameter bytesMax: At most so much of it.
+  public func receiveMore(bytesMax: Int = 64 * 1024) throws {
+    var piece = [UInt8](repeating: 0, count: bytesMax)
     let count = recv(descriptor, &piece, piece.count, 0)
     if count < 0, errno == EAGAIN { throw Failure.timedOut }
     if count <= 0 { throw Failure.closed(after: String(decoding: received, as: UTF8.self)) }

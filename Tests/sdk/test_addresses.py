@@ -49,6 +49,31 @@ def test_without_a_key_only_loopback_is_served(
     assert "no API key" in line and "'conversationd keys create'" in line
 
 
+FOREIGN = {
+    "with tables": ("CREATE TABLE notes (text)", "belongs to another program"),
+    "with keys of its own": ("CREATE TABLE api_keys (name)", "belongs to another program"),
+    "with an application_id": (
+        "PRAGMA application_id = 252006673",
+        "belongs to another program (its application_id is 252006673)"),
+}
+
+
+@pytest.mark.parametrize("arguments", [[], ["--insecure-http"]], ids=["unconfirmed", "confirmed"])
+@pytest.mark.parametrize("sql, words", FOREIGN.values(), ids=FOREIGN)
+def test_a_file_of_another_program_is_named_rather_than_that_it_has_no_key(
+        refused_serve, sqlite, tmp_path, sql, words, arguments):
+    database = tmp_path / "conversations.db"
+    assert sqlite(database, sql).returncode == 0
+    line = refused_serve(*ANY, *arguments)
+    assert line.startswith(f"Error: database '{database}': {words}")
+
+
+def test_what_is_no_database_is_named_rather_than_that_it_has_no_key(refused_serve, tmp_path):
+    database = tmp_path / "conversations.db"
+    database.write_text("Dear diary,\n" * 1000, encoding="utf-8")
+    assert refused_serve(*ANY) == f"Error: database '{database}': not a database"
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 @pytest.mark.parametrize("environment", [{}, {"CONVERSATIOND_HTTP_INSECURE": "false"}],
                          ids=["default", "false"])

@@ -126,7 +126,8 @@ def test_without_keys_a_page_on_the_list_is_served(start):
 
 @pytest.mark.parametrize("origins", [
     "http://localhost:5173", "https://[2001:db8::1]:8443", "http://192.0.2.1", f"  {APP}   {TOOL} ",
-    "https://xn--bcher-kva.example"])
+    "https://xn--bcher-kva.example", "http://build_server:3000 https://_a.b_.example",
+    "https://x:80 http://x:443 https://x:8443 http://x:8080 https://[::443] http://[::80]"])
 def test_origins_as_browsers_write_them_are_taken(start, origins):
     server = start(environment={SETTING: origins})
     for origin in origins.split():
@@ -137,7 +138,9 @@ def test_origins_as_browsers_write_them_are_taken(start, origins):
     "example.com", "https://x/", "HTTPS://X", "https://X", "https://x/path", "https://x?", "*",
     "https://*.example.com", "null", "https://", "https://x:", "https://x:port", "ftp://x",
     "https://user@x", "https://x,https://y", "https://x;", "//x", "https:/x", "https://bücher.de",
-    "chrome-extension://x y"])
+    "chrome-extension://x y",
+    # Browsers leave these ports out.
+    "https://x:443", "http://x:80", "https://[::1]:443", "http://[::1]:80"])
 def test_what_is_no_origin_is_refused_at_the_start(refused, tmp_path, origin):
     line = refused("serve", "--port", "0", environment={SETTING: f"{APP} {origin}"})
     assert "http.cors_origins" in line and f"'{origin.split()[0]}'" in line

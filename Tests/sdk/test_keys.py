@@ -1,12 +1,16 @@
 """`conversationd keys`: what a person types and sees."""
 
+import os
 import re
 import sqlite3
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
 
 import pytest
+
+from conftest import START_SECONDS, clean_environment
 
 KEY = re.compile("sk-[A-Za-z0-9_-]{43}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -63,6 +67,22 @@ def test_a_key_that_could_not_be_printed_is_revoked(run, binary, database, list_
     assert result.returncode == 1
     assert result.stderr.startswith("Error: ") and "'a'" in result.stderr
     # Nobody knows it.
+    assert [row["STATE"] for row in list_keys()] == ["revoked"]
+
+
+def test_a_key_that_goes_to_nobody_is_revoked(binary, database, list_keys):
+    # As `| true` does it, whose end of the pipe may be closed before anything is written.
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with open(write_end, "wb") as pipe:
+        result = subprocess.run(
+            [binary, "keys", "create", "--name", "a", "--database", database],
+            env=clean_environment(), stdin=subprocess.DEVNULL, stdout=pipe,
+            stderr=subprocess.PIPE, text=True, timeout=START_SECONDS)
+    # Not by a signal, which would leave the key as it is.
+    assert result.returncode == 1
+    line, = result.stderr.splitlines()
+    assert line == "Error: the key 'a' could not be printed and was revoked; make another"
     assert [row["STATE"] for row in list_keys()] == ["revoked"]
 
 

@@ -82,9 +82,13 @@ def with_parameters(tls):
     tls.private_key.write_bytes(parameters + tls.private_key.read_bytes())
 
 
+def chain_of_16(tls):
+    tls.certificate.write_bytes(16 * tls.certificate.read_bytes())
+
+
 @pytest.mark.parametrize("key", trustme.KeyType)
 @pytest.mark.parametrize("write", [
-    pkcs8, traditional, crlf, words_around, one_file, root_included])
+    pkcs8, traditional, crlf, words_around, one_file, root_included, chain_of_16])
 def test_files_as_tools_write_them_serve(start, tls, write, key):
     tls.write(tls.authority.issue_cert(HOST, key_type=key))
     write(tls)
@@ -184,15 +188,20 @@ def intermediate_first(tls):
     return tls.private_key, "does not belong to"
 
 
+def chain_of_17(tls):
+    tls.certificate.write_bytes(17 * tls.certificate.read_bytes())
+    return tls.certificate, "it has more than 16"
+
+
 def chain_of_100(tls):
     tls.certificate.write_bytes(100 * tls.certificate.read_bytes())
-    return tls.certificate, "certificate"
+    return tls.certificate, "it has more than 16"
 
 
 WRONG = [
     missing_certificate, missing_key, folder, empty_certificate, empty_key, binary_certificate,
     cut_certificate, cut_key, exchanged, encrypted, encrypted_traditionally, other_key,
-    other_kind_of_key, intermediate_first, chain_of_100]
+    other_kind_of_key, intermediate_first, chain_of_17, chain_of_100]
 
 
 @pytest.mark.parametrize("spoil", WRONG)
