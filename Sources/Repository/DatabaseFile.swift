@@ -31,6 +31,12 @@ struct DatabaseFile: ~Copyable, Sendable {
     return stat(path, &status) == 0 && Identity(status) == identity
   }
 
+  /// What there is of a database. A log without its file is read as the log of the next file of that
+  /// name.
+  static func remains(of path: String) -> String? {
+    [path, path + "-wal", path + "-journal"].first { access($0, F_OK) == 0 }
+  }
+
   /// Tells one file from every other, whatever it is called.
   struct Identity: Equatable, Sendable {
     private let device: dev_t
@@ -63,6 +69,11 @@ struct DatabaseFile: ~Copyable, Sendable {
       close(descriptor)
       throw errorNumber == EWOULDBLOCK ? .inUse : .cannotOpen(errorNumber: errorNumber)
     }
+    guard Self.isInPlace(path, identity) else {
+      // A restore has put another file there, and has just let this one go.
+      close(descriptor)
+      throw .inUse
+    }
     self.path = path
     self.descriptor = descriptor
     self.identity = identity
@@ -74,10 +85,14 @@ struct DatabaseFile: ~Copyable, Sendable {
 
   /// Refuses a file that is not ours before anything in it changes, then applies what is missing.
   ///
-  /// - Returns: The names of the migrations that were applied.
-  func migrate(busyTimeoutMilliseconds: Int) throws(DatabaseError) -> [String] {
+  /// - Parameter backsUp: Whether a database with something in it is copied before.
+  func migrate(
+    busyTimeoutMilliseconds: Int, backsUp: Bool
+  ) throws(DatabaseError) -> MigrationReport {
     // Read-only, since a connection that may write would write back a log that a crash has left.
-    _ = try Self.state(path: path)
+    let version = try Self.state(path: path).version
+    let isChanged = 0 < version && version < Self.migrator.newestVersion
+    let backup = backsUp && isChanged ? try backUp(version: version) : nil
     do {
       let connection = try Connection(
         path: path, mode: .readWrite, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
@@ -85,9 +100,26 @@ struct DatabaseFile: ~Copyable, Sendable {
       let mode = try connection.prepare("PRAGMA journal_mode = WAL")
       guard try mode.step(), mode.text(0) == "wal" else { throw DatabaseError.noWriteAheadLog }
       mode.reset()
-      return try Self.migrator.migrate(connection)
+      return MigrationReport(applied: try Self.migrator.migrate(connection), backup: backup)
     } catch {
       throw DatabaseError(error)
+    }
+  }
+
+  /// Keeps a copy of a version. A copy of the same version is replaced, so that a start that fails
+  /// again and again does not fill the disk.
+  ///
+  /// - Returns: The copy; nil when another process has made it, and has begun to migrate.
+  private func backUp(version: Int) throws(DatabaseError) -> String? {
+    let target = "\(path).version-\(version).backup"
+    do {
+      var copy = try DatabaseCopy(target: target, waits: true)
+      guard try Self.state(path: path).version == version else { return nil }
+      try copy.fill(from: path) { _ in }
+      try copy.putInPlace()
+      return target
+    } catch {
+      throw .noBackup(error as? BackupError ?? .source(DatabaseError(error)))
     }
   }
 
@@ -162,6 +194,14 @@ struct DatabaseFile: ~Copyable, Sendable {
   }
 }
 
+/// What bringing a file to the newest schema did.
+public struct MigrationReport: Equatable, Sendable {
+  /// The names of the migrations that were applied.
+  public let applied: [String]
+  /// The copy that was made before, when there was something to copy.
+  public let backup: String?
+}
+
 /// Why a database file cannot be used. Nothing in it was changed, except by migrations that were
 /// complete.
 public enum DatabaseError: Error, Equatable, Sendable {
@@ -175,6 +215,8 @@ public enum DatabaseError: Error, Equatable, Sendable {
   case noWriteAheadLog
   /// Its schema is older than this program's, and was to be left as it is.
   case notMigrated(newestKnown: Int)
+  /// It was to be copied before a migration, and could not.
+  case noBackup(BackupError)
   /// It is not ours, is too new, or a migration failed.
   case migration(MigrationError)
   /// SQLite does not read it: also `.notADatabase`, `.corrupt`, `.busy` and others.

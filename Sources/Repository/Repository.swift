@@ -63,8 +63,8 @@ public final class Repository: Sendable {
   static let readinessAge = Duration.seconds(5)
   static let failureAge = Duration.seconds(1)
 
-  /// The names of the migrations that opening the file applied.
-  public let appliedMigrations: [String]
+  /// What opening the file did to it.
+  public let migration: MigrationReport
 
   private let path: String
   /// nil once it is closed.
@@ -99,8 +99,8 @@ public final class Repository: Sendable {
     whenStopped: @escaping @Sendable () -> Void = {}
   ) throws(DatabaseError) {
     let file = try DatabaseFile(path: path, lock: .exclusive)
-    appliedMigrations = try file.migrate(
-      busyTimeoutMilliseconds: settings.busyTimeoutMilliseconds)
+    migration = try file.migrate(
+      busyTimeoutMilliseconds: settings.busyTimeoutMilliseconds, backsUp: true)
     do {
       let writer = try Writer(path: file.path, settings: settings, now: now)
       writes = WriteQueue(
@@ -319,26 +319,30 @@ public final class Repository: Sendable {
   }
 
   /// - Returns: 0 when there is no such file.
-  private static func bytes(of path: String) -> Int {
+  static func bytes(of path: String) -> Int {
     var status = stat()
     return stat(path, &status) == 0 ? Int(status.st_size) : 0
   }
 
   /// Applies the migrations that a file lacks, and creates the file when there is none.
   ///
-  /// - Returns: The names of those that were applied.
+  /// - Parameters:
+  ///   - path: The file; its folder must exist.
+  ///   - busyTimeoutMilliseconds: How long other processes' locks are waited for.
+  ///   - backsUp: Whether a database with something in it is copied before it changes.
   /// - Throws: Why the file cannot be used; `.inUse` when a server has it open and something is to
   ///   be applied.
   public static func migrate(
-    path: String, busyTimeoutMilliseconds: Int = 5000
-  ) throws(DatabaseError) -> [String] {
+    path: String, busyTimeoutMilliseconds: Int = 5000, backsUp: Bool = true
+  ) throws(DatabaseError) -> MigrationReport {
     do {
       let file = try DatabaseFile(path: path, lock: .shared)
-      return try file.migrate(busyTimeoutMilliseconds: busyTimeoutMilliseconds)
+      return try file.migrate(
+        busyTimeoutMilliseconds: busyTimeoutMilliseconds, backsUp: backsUp)
     } catch .inUse {
       let newest = DatabaseFile.migrator.newestVersion
       guard try DatabaseFile.state(path: path) == .version(newest) else { throw .inUse }
-      return []
+      return MigrationReport(applied: [], backup: nil)
     }
   }
 }

@@ -56,6 +56,29 @@ public struct Connection: ~Copyable {
     try check(sqlite3_exec(database, sql, nil, nil, nil))
   }
 
+  /// Copies this whole database over another one (https://www.sqlite.org/backup.html). Begins anew when
+  /// somebody writes to it meanwhile, unless this connection holds a read transaction.
+  ///
+  /// - Parameters:
+  ///   - other: Where to; its content goes.
+  ///   - progress: Called after each piece with the number of pages that are done, and of all.
+  /// - Throws: The first error; the other database is of no use then.
+  public func copy(
+    to other: borrowing Connection, pagesAtATime: Int32, progress: (Int, Int) -> Void
+  ) throws(SQLiteError) {
+    guard let backup = sqlite3_backup_init(other.database, "main", database, "main") else {
+      throw SQLiteError(code: sqlite3_extended_errcode(other.database), database: other.database)
+    }
+    var code = SQLITE_OK
+    while code == SQLITE_OK {
+      code = sqlite3_backup_step(backup, pagesAtATime)
+      let total = Int(sqlite3_backup_pagecount(backup))
+      progress(total - Int(sqlite3_backup_remaining(backup)), total)
+    }
+    sqlite3_backup_finish(backup)
+    guard code == SQLITE_DONE else { throw SQLiteError(code: code, database: nil) }
+  }
+
   /// Compiles one statement, to be run many times.
   ///
   /// - Precondition: `sql` is one whole statement.

@@ -11,7 +11,7 @@ public struct Migrator: Sendable {
     case version(Int)
 
     /// How many migrations the file has had.
-    var version: Int {
+    package var version: Int {
       switch self {
       case .empty: 0
       case .version(let version): version

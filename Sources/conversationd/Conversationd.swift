@@ -13,6 +13,7 @@ struct Conversationd: AsyncParsableCommand {
     version: version,
     subcommands: [
       ServeCommand.self, KeysCommand.self, MigrateCommand.self, CheckCommand.self,
+      BackupCommand.self, RestoreCommand.self,
     ])
 
   /// As `--version` prints it; CHANGELOG.md says what is in it.

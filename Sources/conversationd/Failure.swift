@@ -17,6 +17,19 @@ struct Failure: Error, CustomStringConvertible {
     self.init("database '\(path)': \(Self.words(error))")
   }
 
+  /// A backup that was not made or not restored.
+  init(_ error: BackupError, from source: String, to target: String) {
+    switch error {
+    case .exists(let file): self.init("'\(file)' exists; nothing was written")
+    case .inProgress: self.init("another process writes '\(target)' at this moment")
+    case .cannotWrite(let number): self.init("'\(target)': \(Self.words(errorNumber: number))")
+    case .target(.inUse): self.init("database '\(target)': a server uses it; stop that first")
+    case .target(let error): self.init(error, database: target)
+    case .empty, .damaged, .source:
+      self.init("database '\(source)': \(Self.words(error)); nothing was written")
+    }
+  }
+
   /// A key that cannot be made or revoked.
   init(_ error: APIKeysError, name: String, database path: String) {
     switch error {
@@ -58,6 +71,8 @@ struct Failure: Error, CustomStringConvertible {
     case .notADatabase: "not a database"
     case .noWriteAheadLog:
       "this file system cannot share memory between processes, which SQLite's write-ahead log needs"
+    case .noBackup(let error):
+      "it must be copied before it is migrated, and nothing was changed: \(words(error))"
     case .notMigrated(let newest):
       "its schema is older than version \(newest); run 'conversationd migrate'"
     case .migration(.foreign(let id)):
@@ -71,6 +86,18 @@ struct Failure: Error, CustomStringConvertible {
     case .migration(.foreignKeys(let step)):
       "migration \(step) would break a foreign key and left nothing behind"
     case .migration(.sqlite(let error)), .sqlite(let error): words(error)
+    }
+  }
+
+  private static func words(_ error: BackupError) -> String {
+    switch error {
+    case .exists(let file): "'\(file)' exists"
+    case .inProgress: "another process makes the copy"
+    case .empty: "there is nothing in it"
+    case .damaged(let findings):
+      "it is damaged in \(findings.count) places, which 'conversationd check' names"
+    case .cannotWrite(let number): words(errorNumber: number)
+    case .source(let error), .target(let error): words(error)
     }
   }
 

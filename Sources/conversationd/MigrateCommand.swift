@@ -6,18 +6,27 @@ struct MigrateCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "migrate",
     abstract: "Bring a database to this version's schema, and create it when there is none.",
-    discussion: "Serving does the same. Prints the name of each migration that it applied.")
+    discussion: """
+      Serving does the same. A database with something in it is copied before, to \
+      FILE.version-N.backup, which 'conversationd restore' takes. Prints the name of each migration \
+      that it applied.
+      """)
 
   @OptionGroup var databaseOptions: DatabaseOptions
+
+  @Flag(help: "Do not copy the database before: there is a backup, or no space for one.")
+  var withoutBackup = false
 
   func run() async throws {
     let settings = try await databaseOptions.settings()
     let path = settings.databasePath
     do {
-      let applied = try Repository.migrate(
-        path: path, busyTimeoutMilliseconds: settings.repository.busyTimeoutMilliseconds)
-      for name in applied { print("applied \(name)") }
-      print(applied.isEmpty ? "\(path) is up to date" : "\(path) is now up to date")
+      let report = try Repository.migrate(
+        path: path, busyTimeoutMilliseconds: settings.repository.busyTimeoutMilliseconds,
+        backsUp: !withoutBackup)
+      if let backup = report.backup { print("copied it to \(backup) before") }
+      for name in report.applied { print("applied \(name)") }
+      print(report.applied.isEmpty ? "\(path) is up to date" : "\(path) is now up to date")
     } catch {
       throw Failure(error, database: path)
     }

@@ -75,7 +75,10 @@ struct ServeCommand: AsyncParsableCommand {
     } catch {
       throw Failure(error, database: settings.databasePath)
     }
-    for name in repository.appliedMigrations {
+    if let backup = repository.migration.backup {
+      logger.notice("copied the database before migrating it", metadata: ["backup": "\(backup)"])
+    }
+    for name in repository.migration.applied {
       logger.notice("migrated the database", metadata: ["migration": "\(name)"])
     }
     let service = ServerService(

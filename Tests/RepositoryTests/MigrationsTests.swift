@@ -26,12 +26,12 @@ import Testing
   @Test func `opening and migrating apply what is missing, once`() async throws {
     let folder = TemporaryFolder()
     let path = folder.file("conversations.db")
-    #expect(try Repository.migrate(path: path) == Migrations.all.map(\.name))
-    #expect(try Repository.migrate(path: path) == [])
+    #expect(try Repository.migrate(path: path).applied == Migrations.all.map(\.name))
+    #expect(try Repository.migrate(path: path).applied == [])
     let repository = try Repository(path: path)
-    #expect(repository.appliedMigrations.isEmpty)
+    #expect(repository.migration.applied.isEmpty)
     // Beside a server there is nothing to do, and that is no error.
-    #expect(try Repository.migrate(path: path) == [])
+    #expect(try Repository.migrate(path: path).applied == [])
     await repository.close()
 
     let connection = try Connection(path: path, mode: .readOnly, busyTimeoutMilliseconds: 1000)
@@ -67,7 +67,7 @@ import Testing
         + "DELETE FROM conversations WHERE number = 7")
 
     let repository = try Repository(path: path)
-    #expect(repository.appliedMigrations == Migrations.all.dropFirst(version).map(\.name))
+    #expect(repository.migration.applied == Migrations.all.dropFirst(version).map(\.name))
     let page = try await repository.conversations(query("+note", "parity=even"), in: .default)
     #expect(page.conversations.map(\.createdAt) == [37, 31, 25, 19, 13, 1])
     let other = try await repository.conversations(query(), in: ProjectID(number: 2))

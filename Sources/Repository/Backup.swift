@@ -1,0 +1,105 @@
+internal import Glibc
+internal import SQLite
+
+extension Repository {
+  /// Copies a database into a new file, as it is at one moment, also beside a running server, and
+  /// checks the copy before the file gets its name.
+  ///
+  /// - Parameters:
+  ///   - path: The database.
+  ///   - target: A file that does not exist.
+  ///   - progress: Called again and again.
+  /// - Throws: Why there is no copy.
+  public static func backUp(
+    path: String, to target: String, progress: (BackupProgress) -> Void = { _ in }
+  ) throws(BackupError) {
+    let target = try absolute(target)
+    var copy = try DatabaseCopy(target: target, waits: false)
+    if let file = DatabaseFile.remains(of: target) { throw .exists(file) }
+    try copy.fill(from: path, progress: progress)
+    try copy.putInPlace()
+  }
+
+  /// Puts a copy of a backup in the place of a database, after a check. API keys that were revoked
+  /// since the backup count again.
+  ///
+  /// - Parameters:
+  ///   - backup: A file that `backUp` made, or any database of this program.
+  ///   - path: The database.
+  ///   - overwrites: Whether there may be a database already, which is gone afterwards.
+  ///   - progress: Called again and again.
+  /// - Throws: Why nothing was restored: `.exists`; `.target(.inUse)` beside a running server.
+  public static func restore(
+    from backup: String, to path: String, overwrites: Bool,
+    progress: (BackupProgress) -> Void = { _ in }
+  ) throws(BackupError) {
+    let path = try absolute(path)
+    if !overwrites, let file = DatabaseFile.remains(of: path) { throw .exists(file) }
+    // Held until the new file is in place, so that no server begins with the old one.
+    let file: DatabaseFile
+    do {
+      file = try DatabaseFile(path: path, lock: .exclusive)
+    } catch {
+      throw .target(error)
+    }
+    let isNew = bytes(of: path) == 0
+    var isRestored = false
+    // Locking it has made it.
+    defer { if isNew, !isRestored { unlink(path) } }
+    guard overwrites || isNew else { throw .exists(path) }
+    try refuseForeign(path)
+
+    var copy = try DatabaseCopy(target: path, waits: false)
+    try copy.fill(from: backup, progress: progress)
+    copy.resemble(path)
+    try copy.putInPlace()
+    isRestored = true
+    withExtendedLifetime(file) {}
+  }
+
+  /// A database of ours may be damaged, which is what backups are for; one of others is not ours to
+  /// replace.
+  private static func refuseForeign(_ path: String) throws(BackupError) {
+    do {
+      _ = try DatabaseFile.state(path: path)
+    } catch {
+      if case .migration(.foreign) = error { throw .target(error) }
+    }
+  }
+
+  private static func absolute(_ path: String) throws(BackupError) -> String {
+    do {
+      return try DatabaseFile.absolute(path)
+    } catch .cannotOpen(let errorNumber) {
+      throw .cannotWrite(errorNumber: errorNumber)
+    } catch {
+      throw .target(error)
+    }
+  }
+}
+
+/// How far a backup or a restore is.
+public enum BackupProgress: Sendable {
+  /// The part that is copied, 0 to 1.
+  case copied(Double)
+  /// All is copied, and is looked at.
+  case checking
+}
+
+/// Why a backup was not made or not restored. Nothing was changed.
+public indirect enum BackupError: Error, Equatable, Sendable {
+  /// There is a file of this name, and nobody said that it may be replaced.
+  case exists(String)
+  /// Another process makes the same file.
+  case inProgress
+  /// There is nothing to copy: the file has no schema yet.
+  case empty
+  /// What was copied is not whole.
+  case damaged([DatabaseFinding])
+  /// The operating system does not write the file (open(2), fsync(2), rename(2)).
+  case cannotWrite(errorNumber: Int32)
+  /// What was to be copied cannot be used.
+  case source(DatabaseError)
+  /// What was to be replaced is not ours, or a server has it open.
+  case target(DatabaseError)
+}

@@ -1,0 +1,37 @@
+import Foundation
+import Repository
+
+/// A line on the terminal that fills while something takes its time; nothing where standard error is
+/// no terminal.
+final class ProgressBar {
+  private static let width = 40
+
+  private let title: String
+  private let isShown = isatty(STDERR_FILENO) == 1
+  private var line = ""
+
+  init(_ title: String) {
+    self.title = title
+  }
+
+  func show(_ progress: BackupProgress) {
+    switch progress {
+    case .copied(let part):
+      let filled = String(repeating: "=", count: Int(part * Double(Self.width)))
+      let bar = filled.padding(toLength: Self.width, withPad: " ", startingAt: 0)
+      write("\(title) [\(bar)] \(Int(part * 100)) %")
+    case .checking: write("\(line), checking")
+    }
+  }
+
+  /// Gives the terminal's next line to others.
+  func end() {
+    if isShown, !line.isEmpty { FileHandle.standardError.write(Data("\n".utf8)) }
+  }
+
+  private func write(_ line: String) {
+    guard isShown, line != self.line else { return }
+    self.line = line
+    FileHandle.standardError.write(Data("\r\(line)".utf8))
+  }
+}
