@@ -69,6 +69,7 @@ let package = Package(
         .embedInCode("0002_find_conversations.sql"),
         .embedInCode("0003_remember_idempotency_keys.sql"),
         .embedInCode("0004_create_api_keys.sql"),
+        .embedInCode("0005_remember_newest_deleted.sql"),
       ], swiftSettings: house),
 
     .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),

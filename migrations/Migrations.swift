@@ -9,6 +9,7 @@ public enum Migrations {
     ("0002_find_conversations", text(PackageResources._002_find_conversations_sql)),
     ("0003_remember_idempotency_keys", text(PackageResources._003_remember_idempotency_keys_sql)),
     ("0004_create_api_keys", text(PackageResources._004_create_api_keys_sql)),
+    ("0005_remember_newest_deleted", text(PackageResources._005_remember_newest_deleted_sql)),
   ]
 
   private static func text(_ bytes: [UInt8]) -> String {

@@ -113,8 +113,8 @@ struct ErrorAnswer {
     case .ambiguousBody:
       self.init(
         .badRequest,
-        "Invalid header fields: the end of the request body is ambiguous. Send either one "
-          + "'Content-Length' or 'Transfer-Encoding: chunked'.",
+        "Invalid header fields: the end of the request body is ambiguous, or whom the request is "
+          + "for. Send one 'Host', and either one 'Content-Length' or 'Transfer-Encoding: chunked'.",
         code: "invalid_header")
     case .unsupportedContentType(let type, let supported):
       self.init(

@@ -221,22 +221,37 @@ final class Exchange: @unchecked Sendable {
 /// The header fields of one request, collected from libmicrohttpd.
 private struct ReceivedHeaders {
   var fields = HTTPFields()
-  private var hasUnreadableName = false
+  private var hasUnclearField = false
+  private static let host = HTTPField.Name("Host")!
 
   mutating func append(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
     guard let name = HTTPField.Name(String(decoding: name, as: UTF8.self)) else {
-      hasUnreadableName = true
+      hasUnclearField = true
       return
     }
-    fields.append(HTTPField(name: name, value: value))
+    let field = HTTPField(name: name, value: value)
+    // libmicrohttpd takes a coding with a space after it for another one, and waits for its end.
+    if name == .transferEncoding, field.value.utf8.count != value.count { hasUnclearField = true }
+    // It puts a folded line behind the name: a folded length is no length, and the content would be
+    // the next request.
+    if name != .transferEncoding, name != .contentLength, Self.beginsAsLengthOrCoding(name) {
+      hasUnclearField = true
+    }
+    fields.append(field)
   }
 
-  /// libmicrohttpd would take the first of two lengths, and any transfer coding for none; a name
-  /// with a space before its colon may be one of the two fields in a proxy's eyes.
+  /// libmicrohttpd would take the first of two lengths or hosts, and any transfer coding for none; a
+  /// name with a space before its colon may be one of the fields in a proxy's eyes.
   var isAmbiguous: Bool {
     let lengths = fields[values: .contentLength]
     let codings = fields[values: .transferEncoding]
-    return hasUnreadableName || lengths.count > 1 || codings.count > 1
+    return hasUnclearField || lengths.count > 1 || codings.count > 1
+      || fields[values: Self.host].count > 1
       || (!codings.isEmpty && (!lengths.isEmpty || codings[0].lowercased() != "chunked"))
+  }
+
+  private static func beginsAsLengthOrCoding(_ name: HTTPField.Name) -> Bool {
+    let name = name.canonicalName.utf8
+    return name.starts(with: "content-length".utf8) || name.starts(with: "transfer-encoding".utf8)
   }
 }

@@ -54,7 +54,8 @@ public struct APIKeys: ~Copyable {
     name: String, project: String, isReadOnly: Bool, lifetimeSeconds: Int64?
   ) throws(APIKeysError) -> APIKey {
     try Self.check(name: name, project: project)
-    var random = SystemRandomNumberGenerator()
+    // Boxed: thread sanitizer looks at the address of a value that has no bytes.
+    var random: any RandomNumberGenerator = SystemRandomNumberGenerator()
     let key = APIKey(using: &random)
     try inTransaction { () throws(SQLiteError) in
       let insertProject = try connection.prepare(

@@ -166,6 +166,20 @@ struct DatabaseFile: ~Copyable, Sendable {
   static func state(path: String) throws(DatabaseError) -> Migrator.State {
     do {
       return try migrator.state(of: openReadOnly(path))
+    } catch MigrationError.sqlite(let error) where error.needsRollback {
+      return try stateAfterRollback(path: path)
+    } catch {
+      throw DatabaseError(error)
+    }
+  }
+
+  /// A process that ended in the middle of a transaction without a write-ahead log, as the one is that
+  /// creates a file, has left a rollback journal. Until it is rolled back the file says nothing.
+  private static func stateAfterRollback(path: String) throws(DatabaseError) -> Migrator.State {
+    do {
+      let connection = try Connection(
+        path: absolute(path), mode: .readWrite, busyTimeoutMilliseconds: 5000)
+      return try migrator.state(of: connection)
     } catch {
       throw DatabaseError(error)
     }

@@ -47,6 +47,10 @@ public struct SQLiteError: Error, Equatable, Sendable, CustomStringConvertible {
     }
   }
 
+  /// Whether a crash has left a rollback journal, which only a connection that may write can roll
+  /// back (`SQLITE_READONLY_ROLLBACK`).
+  public var needsRollback: Bool { code == SQLITE_READONLY | 3 << 8 }
+
   /// For the log: the code and SQLite's words.
   public var description: String { "SQLite error \(code): \(message)" }
 

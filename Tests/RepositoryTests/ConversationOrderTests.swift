@@ -1,5 +1,6 @@
 import Conversations
 import SQLite
+import TestSupport
 import Testing
 
 @testable import Repository
@@ -65,5 +66,37 @@ import Testing
       try await test.repository.deleteConversation(next.id, in: .default)
     }
     await test.repository.close()
+  }
+
+  /// Within the same second, or with a clock that was set back.
+  @Test(arguments: [1000, 7])
+  func `a new conversation comes after a newest that was deleted before a restart`(
+    time: Int64
+  ) async throws {
+    let folder = TemporaryFolder()
+    let path = folder.file("conversations.db")
+    for _ in 0..<20 {
+      let before = try Repository(path: path, now: { 1000 })
+      let older = try await before.createConversation(metadata: .empty, in: .default)
+      let newest = try await before.createConversation(metadata: .empty, in: .default)
+      for id in [newest.id, older.id] { try await before.deleteConversation(id, in: .default) }
+      await before.close()
+
+      let after = try Repository(path: path, now: { time })
+      let next = try await after.createConversation(metadata: .empty, in: .default)
+      #expect(newest.id < next.id)
+      await after.close()
+    }
+  }
+
+  @Test func `the newest that was deleted by hand is remembered, in whichever order`() throws {
+    for first in ["number = 600", "number >= 400", "number = 200", "true"] {
+      let file = try file()
+      try file.execute("DELETE FROM conversations WHERE \(first)")
+      try file.execute("DELETE FROM conversations")
+      let remembered = try file.connection().prepare("SELECT id FROM newest_deleted")
+      #expect(try remembered.step())
+      #expect(remembered.text(0) == SampleFile.id(60).description)
+    }
   }
 }

@@ -8,9 +8,11 @@ import select
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -178,8 +180,20 @@ def bearer(key):
     return {"Authorization": f"Bearer {key}"}
 
 
+@contextmanager
+def locked(database):
+    """Holds the database's write lock, as another process would."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
 def clean_environment(more=None):
-    return {"HOME": "/", "PATH": os.environ["PATH"], **(more or {})}
+    # What a binary that is built with a sanitizer reads.
+    sanitizers = {name: os.environ[name] for name in ["TSAN_OPTIONS", "ASAN_OPTIONS"]
+                  if name in os.environ}
+    return {"HOME": "/", "PATH": os.environ["PATH"], **sanitizers, **(more or {})}
 
 
 def pytest_configure():

@@ -1,4 +1,5 @@
-"""kill -9 in the middle of load: no answered write is lost, and no set is ever a mixture."""
+"""kill -9 in the middle of load: what was answered is there, what was refused is not, and no set is
+ever a mixture."""
 
 import http.client
 import json
@@ -6,28 +7,45 @@ import os
 import random
 import sqlite3
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import count
 
 from conftest import read_answer
+from creations import PATH, Creation, assert_in_order, walk
 
 ROUNDS = 5
 WRITERS = 6
 LOAD_SECONDS_MAX = 1
+ASKED_AGAIN = 40
+ACTIONS = {"create": 3, "update": 4, "patch": 3, "delete": 1, "break a rule": 2}
 GONE = None
 
 
 class Story:
-    """What one conversation may be: the last answered state, and the one in flight, if any."""
+    """What one conversation may be: the last answered state, and the one in flight, if any; and how
+    it was created, if that was answered."""
 
-    def __init__(self, state):
+    def __init__(self, state, creation=None):
         self.answered = state
         self.in_flight = []
+        self.creation = creation
 
     @property
     def states(self):
         return [self.answered, *self.in_flight]
+
+
+class Request:
+    """A creation: what is sent, and what came of it."""
+
+    def __init__(self, metadata, key=None):
+        self.metadata = metadata
+        self.body = json.dumps({"metadata": metadata})
+        self.headers = {"Idempotency-Key": key} if key else {}
+        self.answer = None
+        self.call = self.end = None
 
 
 def metadata_of(number):
@@ -38,7 +56,7 @@ def metadata_of(number):
 
 
 class Writer:
-    """One client: creates, updates and deletes conversations of its own on one connection."""
+    """One client: changes conversations of its own on one connection."""
 
     def __init__(self, server, seed, numbers, stories):
         self.server = server
@@ -47,7 +65,7 @@ class Writer:
         self.stories = stories
         self.creating = None
         self.mine = []
-        self.answers = 0
+        self.answers = Counter()
 
     def run(self):
         connection = self.server.connection()
@@ -60,33 +78,69 @@ class Writer:
             connection.close()
 
     def write(self, connection):
-        action = self.random.choices(["create", "update", "delete"], [3, 6, 1])[0]
-        metadata = metadata_of(next(self.numbers))
+        action, = self.random.choices(list(ACTIONS), ACTIONS.values())
+        number = next(self.numbers)
+        metadata = metadata_of(number)
         if action == "create" or not self.mine:
-            self.creating = metadata
-            answer = self.send(connection, "POST", "", metadata)
-            self.stories[answer["id"]] = Story(answer["metadata"])
-            self.mine.append(answer["id"])
-            self.creating = None
-            assert answer["metadata"] == metadata
-            return
+            key = self.random.choice([f"key-{number}", None])
+            return self.create(connection, Request(metadata, key))
         id = self.random.choice(self.mine)
-        story = self.stories[id]
-        story.in_flight = [metadata if action == "update" else GONE]
-        if action == "update":
-            assert self.send(connection, "POST", f"/{id}", metadata)["metadata"] == metadata
-        else:
-            assert self.send(connection, "DELETE", f"/{id}")["deleted"]
-            self.mine.remove(id)
-        story.answered, story.in_flight = story.in_flight[0], []
+        if action == "break a rule":
+            return self.break_a_rule(connection, id, metadata)
+        self.change(connection, id, action, metadata)
 
-    def send(self, connection, method, path, metadata=None):
-        body = None if metadata is None else json.dumps({"metadata": metadata})
-        connection.request(method, f"/v1/conversations{path}", body)
+    def create(self, connection, request):
+        self.creating = request
+        request.call = time.monotonic_ns()
+        request.answer = self.send(connection, "POST", "", request.body, request.headers)
+        request.end = time.monotonic_ns()
+        created = request.answer.json()
+        self.stories[created["id"]] = Story(request.metadata, request)
+        self.mine.append(created["id"])
+        self.creating = None
+        assert created["metadata"] == request.metadata
+
+    def change(self, connection, id, action, metadata):
+        story = self.stories[id]
+        if action == "delete":
+            metadata = GONE
+        elif action == "patch":
+            # The whole set in the form of a patch: what the old one has beside it goes.
+            metadata = {**dict.fromkeys(story.answered), **metadata}
+        state = metadata and {key: value for key, value in metadata.items() if value is not None}
+        story.in_flight = [state]
+        method = {"update": "POST", "patch": "PATCH", "delete": "DELETE"}[action]
+        body = metadata and json.dumps({"metadata": metadata})
+        answer = self.send(connection, method, f"/{id}", body).json()
+        if action == "delete":
+            assert answer["deleted"]
+            self.mine.remove(id)
+        else:
+            assert answer["metadata"] == state
+        story.answered, story.in_flight = state, []
+
+    def break_a_rule(self, connection, id, metadata):
+        """Sends what must be refused, and so must never be seen."""
+        other_tag = {"If-Match": '"another"'}
+        too_long, body = [json.dumps({"metadata": each})
+                          for each in ({**metadata, "long": 513 * "x"}, metadata)]
+        known = self.stories[id].creation
+        refusals = [
+            (400, "POST", "", too_long, {}), (400, "POST", f"/{id}", too_long, {}),
+            (400, "PATCH", f"/{id}", too_long, {}), (412, "POST", f"/{id}", body, other_tag),
+            (412, "PATCH", f"/{id}", body, other_tag), (412, "DELETE", f"/{id}", None, other_tag),
+            (404, "POST", f"/conv_{48 * '0'}", body, {})]
+        if known and known.headers:
+            refusals.append((422, "POST", "", body, known.headers))
+        status, *request = self.random.choice(refusals)
+        self.send(connection, *request, status=status)
+
+    def send(self, connection, method, path, body=None, headers=(), status=200):
+        connection.request(method, f"{PATH}{path}", body, dict(headers))
         answer = read_answer(connection)
-        assert answer.status == 200
-        self.answers += 1
-        return answer.json()
+        assert answer.status == status, answer
+        self.answers[status] += 1
+        return answer
 
 
 def stored(database):
@@ -101,7 +155,7 @@ def test_kill_in_the_middle_of_load_loses_no_answered_write(server, run, wait_un
     seed = int(os.environ.get("KILL_TEST_SEED") or random.SystemRandom().randrange(1 << 32))
     print(f"repeat with KILL_TEST_SEED={seed}")
     chance = random.Random(seed)
-    stories, numbers = {}, count()
+    stories, numbers, answers = {}, count(), Counter()
     for _ in range(ROUNDS):
         writers = [Writer(server, chance.random(), numbers, stories) for _ in range(WRITERS)]
         # Conversations of earlier rounds go on, each in one writer's hands.
@@ -110,16 +164,21 @@ def test_kill_in_the_middle_of_load_loses_no_answered_write(server, run, wait_un
                 chance.choice(writers).mine.append(id)
         load_and_kill(server, writers, chance, wait_until)
         server.start()
-        check_stories(server, stories, [writer.creating for writer in writers])
+        check_stories(server, stories, [writer.creating for writer in writers], chance)
         check = run("check", "--database", server.database)
         assert check.returncode == 0, check
+        for writer in writers:
+            answers.update(writer.answers)
+    print(f"{len(stories)} conversations, {answers}")
+    assert all(answers[status] for status in (200, 400, 412)), answers
 
 
 def load_and_kill(server, writers, chance, wait_until):
     with ThreadPoolExecutor(WRITERS) as pool:
         runs = [pool.submit(writer.run) for writer in writers]
         try:
-            wait_until(lambda: all(writer.answers > 2 for writer in writers))
+            wait_until(lambda: all(writer.answers[200] > 2 for writer in writers)
+                       or any(finished.done() for finished in runs))
             time.sleep(chance.uniform(0, LOAD_SECONDS_MAX))
         finally:
             server.kill()
@@ -127,22 +186,54 @@ def load_and_kill(server, writers, chance, wait_until):
         finished.result()
 
 
-def check_stories(server, stories, created_in_flight):
+def check_stories(server, stories, in_flight, chance):
     found = stored(server.database)
+    assert [(each["id"], each["metadata"]) for each in walk(server)] == sorted(found.items())
     for id, story in stories.items():
         state = found.pop(id, GONE)
         assert state in story.states, (id, state, story.states)
         story.answered, story.in_flight = state, []
-        assert read(server, id) == state
     # What is left was created by requests that were never answered: whole sets, each once.
+    in_flight = {request.metadata["number"]: request for request in in_flight if request}
     for id, metadata in found.items():
-        assert metadata in created_in_flight, (id, metadata)
-        created_in_flight.remove(metadata)
-        stories[id] = Story(metadata)
+        request = in_flight.pop(metadata["number"])
+        assert metadata == request.metadata
+        request.end = time.monotonic_ns()
+        stories[id] = Story(metadata, request)
+        repeat(server, stories, request, id)
+    for request in in_flight.values():
+        repeat(server, stories, request)
+    # A server that starts knows nothing of those that are deleted: its first ids may sort before
+    # one of them.
+    assert_in_order([Creation(story.creation.call, story.creation.end, id)
+                     for id, story in stories.items() if story.answered is not GONE])
+    for id, story in chance.sample(sorted(stories.items()), min(ASKED_AGAIN, len(stories))):
+        assert read(server, id) == story.answered
+        if story.answered is not GONE:
+            repeat(server, stories, story.creation, id)
+
+
+def repeat(server, stories, request, id=None):
+    """Sends a creation that carried an idempotency key again, as its client would. It was stored
+    under that id, and so creates nothing; or under none, and then creates now."""
+    if not request.headers:
+        return
+    call = time.monotonic_ns()
+    answer = server.request("POST", PATH, request.body.encode(), request.headers)
+    assert answer.status == 200, answer
+    assert answer.headers["idempotent-replayed"] == ("true" if id else None)
+    assert (id is None) == (answer.json()["id"] not in stories)
+    if id is None:
+        request.call, request.end = call, time.monotonic_ns()
+        stories[answer.json()["id"]] = Story(request.metadata, request)
+    else:
+        assert answer.json()["id"] == id
+        assert request.answer is None or request.answer.body == answer.body
+    request.answer = answer
 
 
 def read(server, id):
-    answer = server.request("GET", f"/v1/conversations/{id}")
+    answer = server.request("GET", f"{PATH}/{id}")
     if answer.status == 404:
         return GONE
     assert answer.status == 200

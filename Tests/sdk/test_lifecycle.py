@@ -10,23 +10,14 @@ import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from itertools import count
 
 import pytest
 
-from conftest import read_answer
+from conftest import locked, read_answer
 
 WRITERS = 20
-
-
-@contextmanager
-def locked(database):
-    """Holds the database's write lock, as another process would."""
-    with closing(sqlite3.connect(database, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
 
 
 def create(server, metadata):

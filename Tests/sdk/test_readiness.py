@@ -2,25 +2,16 @@
 
 import sqlite3
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 import pytest
 
-from conftest import bearer
+from conftest import bearer, locked
 from metrics import scrape
 
 PROBE_SECONDS = 5
 ASKS = 50
 OK = {"status": "ok"}
-
-
-@contextmanager
-def locked(database):
-    """Holds the database's write lock, as another process would."""
-    with closing(sqlite3.connect(database, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
 
 
 @pytest.fixture
