@@ -5,6 +5,8 @@ import PackageDescription
 // table and the reasons. `scripts/check` sets WARNINGS_AS_ERRORS, so that a warning of a newer
 // compiler stops the developers and never a user.
 let strict = Context.environment["WARNINGS_AS_ERRORS"] != nil
+/// Whether the rooms are built for libFuzzer: scripts/fuzz sets it.
+let fuzzes = Context.environment["FUZZ"] != nil
 
 let house: [SwiftSetting] =
   [
@@ -15,6 +17,26 @@ let house: [SwiftSetting] =
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
   ] + (strict ? [.treatAllWarnings(as: .error)] : [])
+  // One flag with both: of two, the compiler takes the last.
+  + (fuzzes ? [.unsafeFlags(["-sanitize=fuzzer,address", "-enable-testing"])] : [])
+
+// One folder, two uses: the tests run every seed of the fuzzing once, and scripts/fuzz makes of the
+// same properties a program for libFuzzer.
+let fuzzDependencies: [Target.Dependency] = [
+  "API", "Conversations", "HTTP", "JSON", "Repository", "TestSupport",
+  .product(name: "HTTPTypes", package: "swift-http-types"),
+  .product(name: "Logging", package: "swift-log"),
+]
+let fuzzTests: Target =
+  fuzzes
+  ? .executableTarget(
+    name: "FuzzTests", dependencies: fuzzDependencies, path: "Tests/FuzzTests",
+    exclude: ["CorpusTests.swift", "corpus", "dictionary.txt"],
+    swiftSettings: house + [.unsafeFlags(["-parse-as-library"])],
+    linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])])
+  : .testTarget(
+    name: "FuzzTests", dependencies: fuzzDependencies,
+    exclude: ["LibFuzzer.swift", "corpus", "dictionary.txt"], swiftSettings: house)
 
 // What each library costs in build time and binary size: ARCHITECTURE.md, "Libraries".
 let package = Package(
@@ -101,7 +123,12 @@ let package = Package(
       name: "SQLiteTests", dependencies: ["SQLite", "TestSupport"], swiftSettings: house),
     .testTarget(
       name: "ConversationsTests", dependencies: ["Conversations"], swiftSettings: house),
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: house),
+    .target(
+      name: "TestSupport", dependencies: ["CFaultVFS"], path: "Tests/TestSupport",
+      swiftSettings: house),
+    // A layer above SQLite's file access that fails on demand; only tests can reach it.
+    .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
+    fuzzTests,
   ],
   swiftLanguageModes: [.v6]
 )

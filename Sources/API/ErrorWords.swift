@@ -24,6 +24,7 @@ extension ErrorAnswer {
     case .queueFull(let writesMax): "Too many writes are waiting (\(writesMax))."
     case .locked: "The database is locked by another process."
     case .diskFailed: "The server's disk reported an error."
+    case .noMemory: "The server has no memory for the request at the moment."
     case .fileGone: "The database file was deleted or replaced while the server runs."
     case .closed: "The server is shutting down."
     }

@@ -23,7 +23,10 @@ struct RequestBody {
       return
     }
     if let contentType = request.headers[.contentType] {
-      let mediaType = contentType.prefix { $0 != ";" }.trimming(" \t")
+      // Bytes are looked at: a semicolon and a combining mark after it are one `Character`, and
+      // U+037E is equal to a semicolon.
+      let bytes = contentType.utf8.prefix { $0 != UInt8(ascii: ";") }
+      let mediaType = Substring(bytes).trimming(" \t")
       guard mediaTypes.contains(mediaType.lowercased()) else {
         throw .unsupportedContentType(String(mediaType), supported: mediaTypes)
       }

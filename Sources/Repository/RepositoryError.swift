@@ -32,8 +32,11 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
     case queueFull(writesMax: Int)
     /// Another process holds the database's lock for longer than the busy timeout.
     case locked
-    /// The disk reported an error before the commit began.
+    /// The disk reported an error before the commit began, or the process has no file descriptor
+    /// left to read it with.
     case diskFailed(SQLiteError)
+    /// SQLite gets no memory.
+    case noMemory
     /// The database file was deleted or replaced under the server: nobody would find the write.
     case fileGone
     /// The repository is closed, or stopped after `commitUnknown`.
@@ -52,6 +55,7 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
     case .unavailable(.queueFull(let writesMax)): "\(writesMax) writes are waiting already"
     case .unavailable(.locked): "another process holds the database's lock"
     case .unavailable(.diskFailed(let error)): "the disk failed: \(error)"
+    case .unavailable(.noMemory): "SQLite has no memory"
     case .unavailable(.fileGone): "the database file was deleted or replaced"
     case .unavailable(.closed): "the database is closed"
     case .storageFull(let error): "the disk is full: \(error)"
@@ -65,7 +69,8 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
       switch error.kind {
       case .busy: .unavailable(.locked)
       case .full: .storageFull(error)
-      case .io: .unavailable(.diskFailed(error))
+      case .io, .cannotOpen: .unavailable(.diskFailed(error))
+      case .memory: .unavailable(.noMemory)
       default: .storage(error)
       }
   }

@@ -169,7 +169,8 @@ final class WriteQueue: @unchecked Sendable {
         if let error, writer.hasLostGroup { throw error }
       }
       hasChanges = writer.groupHasChanges
-      try commit(writer)
+      // A commit that failed would be the last one: none is tried where there is nothing to store.
+      if hasChanges { try commit(writer) } else { writer.rollBackGroup() }
     } catch {
       writer.rollBackGroup()
       groupError = error

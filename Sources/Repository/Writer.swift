@@ -278,6 +278,8 @@ final class Writer {
       try storing { () throws(SQLiteError) in try releaseSavepoint.run() }
       return result
     } catch {
+      // After a damaged page SQLite may refuse to commit, which would leave the group's end unknown.
+      if case .storage(let cause) = error, cause.kind == .corrupt { rollBackGroup() }
       guard !connection.isInAutocommit else { throw error }
       do {
         try rollbackToSavepoint.run()

@@ -28,6 +28,8 @@ public struct SQLiteError: Error, Equatable, Sendable, CustomStringConvertible {
     case cannotOpen
     /// The file or its folder does not allow writing (`SQLITE_READONLY`, `SQLITE_PERM`).
     case readOnly
+    /// There is no memory (`SQLITE_NOMEM`).
+    case memory
     /// Everything else.
     case other
   }
@@ -43,6 +45,7 @@ public struct SQLiteError: Error, Equatable, Sendable, CustomStringConvertible {
     case SQLITE_CORRUPT: .corrupt
     case SQLITE_CANTOPEN: .cannotOpen
     case SQLITE_READONLY, SQLITE_PERM: .readOnly
+    case SQLITE_NOMEM: .memory
     default: .other
     }
   }

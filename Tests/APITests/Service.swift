@@ -26,7 +26,7 @@ final class Service: Sendable {
 
   let repository: Repository
   let api: API
-  private let folder = TemporaryFolder()
+  private let folder: TemporaryFolder
   private let server: Server?
   let port: Int
 
@@ -34,9 +34,11 @@ final class Service: Sendable {
     _ transport: Transport, log: any LogHandler = SwiftLogNoOpLogHandler(),
     settings: Repository.Settings = Repository.Settings(),
     now: @escaping @Sendable () -> Int64 = Repository.unixSeconds,
-    apiSettings: API.Settings = API.Settings()
+    apiSettings: API.Settings = API.Settings(), folder: TemporaryFolder = TemporaryFolder()
   ) throws {
-    try Self.emptyDatabase.write(to: URL(filePath: folder.file("conversations.db")))
+    self.folder = folder
+    let file = URL(filePath: folder.file("conversations.db"))
+    if !FileManager.default.fileExists(atPath: file.path) { try Self.emptyDatabase.write(to: file) }
     repository = try Repository(
       path: folder.file("conversations.db"), settings: settings, now: now)
     let api = API(

@@ -89,8 +89,13 @@ import Testing
       func start() throws(ListenError) {
         let socket = try ListeningSocket(host: "127.0.0.1", port: 0)
         // No descriptor is left for the event loops.
-        var limit = rlimit(rlim_cur: 3, rlim_max: 3)
-        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        var before = rlimit()
+        getrlimit(files, &before)
+        var limit = rlimit(rlim_cur: 3, rlim_max: before.rlim_max)
+        setrlimit(files, &limit)
+        // A sanitizer opens files at the end of the process.
+        defer { setrlimit(files, &before) }
         _ = try Server(on: socket, configuration: .init(), handler: { await echo($0) })
       }
       #expect(throws: ListenError.cannotStart(errorNumber: EMFILE)) { try start() }

@@ -26,6 +26,9 @@ START_SECONDS = 20
 STOP_SECONDS = 20
 ANSWER_SECONDS = 30
 LOCK_MILLISECONDS = 5000
+# What a binary that is built with a sanitizer reads; such a one takes much more memory and time.
+SANITIZER = {name: os.environ[name] for name in ["TSAN_OPTIONS", "ASAN_OPTIONS", "LSAN_OPTIONS"]
+             if name in os.environ}
 
 # What the developer keeps for the real service stays out of these tests.
 for name in list(os.environ):
@@ -190,10 +193,7 @@ def locked(database):
 
 
 def clean_environment(more=None):
-    # What a binary that is built with a sanitizer reads.
-    sanitizers = {name: os.environ[name] for name in ["TSAN_OPTIONS", "ASAN_OPTIONS"]
-                  if name in os.environ}
-    return {"HOME": "/", "PATH": os.environ["PATH"], **sanitizers, **(more or {})}
+    return {"HOME": "/", "PATH": os.environ["PATH"], **SANITIZER, **(more or {})}
 
 
 def pytest_configure():

@@ -1,0 +1,166 @@
+import Conversations
+import SQLite
+import TestSupport
+import Testing
+
+@testable import Repository
+
+/// Each way of writing, with each call of SQLite to the disk failing in its turn, until it succeeds
+/// without a failure (https://www.sqlite.org/testing.html, section 3.2).
+@Suite struct WriteFaultTests {
+  struct Fault: Sendable, CustomTestStringConvertible {
+    let call: FaultyDisk.Call
+    var isFull = false
+    var staysBroken = false
+
+    /// Those that each write does.
+    static let all = [false, true].flatMap { staysBroken in
+      [
+        Fault(call: .read, staysBroken: staysBroken),
+        Fault(call: .write, staysBroken: staysBroken),
+        Fault(call: .write, isFull: true, staysBroken: staysBroken),
+        Fault(call: .sync, staysBroken: staysBroken),
+        Fault(call: .shmLock, staysBroken: staysBroken),
+        Fault(call: .fileSize, staysBroken: staysBroken),
+      ]
+    }
+
+    var testDescription: String {
+      "\(call)\(isFull ? " on a full disk" : "")\(staysBroken ? ", from then on" : "")"
+    }
+  }
+
+  @Test(arguments: FaultWrite.all, Fault.all)
+  func `a write is stored when it is answered, and not when it is refused`(
+    write: FaultWrite, fault: Fault
+  ) async throws {
+    var number = 0
+    while try await fails([write], fault, at: number + 1) { number += 1 }
+    #expect(number > 0, "the call is never made")
+  }
+
+  /// SQLite takes all of a group back, or a part of it was answered: each request knows.
+  @Test(arguments: Fault.all.filter { $0.call != .shmLock && !$0.staysBroken })
+  func `of writes that share a commit each is stored as it was answered`(
+    fault: Fault
+  ) async throws {
+    var number = 0
+    while try await fails(FaultWrite.requests, fault, at: number + 1) { number += 1 }
+    #expect(number > 0, "the call is never made")
+  }
+
+  /// Runs writes in one group, of which one call fails, and looks at what is stored: now, after the
+  /// process is killed, and after it is closed.
+  ///
+  /// - Returns: Whether it failed, since so many calls were made.
+  private func fails(_ writes: [FaultWrite], _ fault: Fault, at number: Int) async throws -> Bool {
+    let sample = try FaultSample()
+    let repository = try sample.open()
+    let before = try StoredContent(path: sample.path)
+    let errors = try await sample.asOneGroup(writes, on: repository) {
+      sample.disk.fail(
+        fault.call, at: number, isFull: fault.isFull, staysBroken: fault.staysBroken)
+    }
+    let hasFailed = sample.disk.faultCount > 0
+    let allowed = try outcomes(of: writes, errors, from: before, isFull: fault.isFull)
+    let place: Comment = "call \(number): \(errors.map { String(describing: $0) })"
+    #expect(hasFailed || errors.allSatisfy { $0 == nil }, place)
+    let isWrite = fault.call == .write || fault.call == .sync
+    let killed = isWrite && !fault.staysBroken ? try sample.killed() : nil
+    if isWrite {
+      #expect(try repository.conversation(SampleFile.id(7), in: .default).metadata.pairs.count == 4)
+    }
+    sample.disk.heal()
+    #expect(allowed.contains(try StoredContent(path: sample.path)), place)
+    if let killed { #expect(allowed.contains(try await killed.recovered()), place) }
+    try await goesOn(
+      sample, repository, allowed, isStopped: errors.contains { $0.isUnknown }, place)
+    return hasFailed
+  }
+
+  /// What may be stored.
+  private func outcomes(
+    of writes: [FaultWrite], _ errors: [RepositoryError?], from before: StoredContent, isFull: Bool
+  ) throws -> [StoredContent] {
+    var allowed = [before]
+    for (write, error) in zip(writes, errors) {
+      let changed = allowed.map { content in
+        var content = content
+        write.change(&content)
+        return content
+      }
+      switch error {
+      case nil: allowed = changed
+      case .commitUnknown: allowed += changed
+      case .storageFull where isFull, .unavailable(.diskFailed):
+        if write.hasSteps { allowed += changed }
+      case .some(let error): Issue.record("not a clear error: \(error)")
+      }
+    }
+    return allowed
+  }
+
+  /// The next write works, or after an unknown commit none does before the next start.
+  private func goesOn(
+    _ sample: FaultSample, _ repository: Repository, _ allowed: [StoredContent], isStopped: Bool,
+    _ place: Comment
+  ) async throws {
+    let next = await repositoryError {
+      _ = try await repository.createConversation(metadata: metadata(["next": "1"]), in: .default)
+    }
+    #expect(next == (isStopped ? .unavailable(.closed) : nil), place)
+    #expect(repository.isStopped == isStopped, place)
+    // It is told after the group is answered.
+    if isStopped { try await waitUntil { sample.stopCount > 0 } }
+    #expect(sample.stopCount == (isStopped ? 1 : 0), place)
+    await repository.close()
+    let found = try await sample.recovered()
+    let expected = allowed.map { content in
+      var content = content
+      if next == nil { content.add("new next=1 once=") }
+      return content
+    }
+    #expect(expected.contains(found), place)
+  }
+}
+
+extension RepositoryError? {
+  fileprivate var isUnknown: Bool {
+    if case .commitUnknown = self { true } else { false }
+  }
+}
+
+extension FaultSample {
+  /// Runs writes as one group.
+  ///
+  /// - Parameter arm: Called when they wait, before they run.
+  /// - Returns: Their errors.
+  fileprivate func asOneGroup(
+    _ writes: [FaultWrite], on repository: Repository, arm: () -> Void
+  ) async throws -> [RepositoryError?] {
+    guard writes.count > 1 else {
+      arm()
+      return [await repositoryError { try await writes[0].run(repository) }]
+    }
+    // Whoever comes first waits for the lock; the others are the next group.
+    let outsider = try Connection(path: path, mode: .readWrite, busyTimeoutMilliseconds: 1000)
+    try outsider.execute("BEGIN IMMEDIATE")
+    async let first = repositoryError {
+      try await repository.deleteConversation(SampleFile.id(1000), in: .default)
+    }
+    try await waitUntil { repository.writes.counts == (1, 0) }
+    let errors = try await withThrowingTaskGroup { group in
+      for (index, write) in writes.enumerated() {
+        group.addTask { (index, await repositoryError { try await write.run(repository) }) }
+        try await waitUntil { repository.writes.counts.waiting == index + 1 }
+      }
+      arm()
+      try outsider.execute("ROLLBACK")
+      return try await group.reduce(into: Array(repeating: nil, count: writes.count)) {
+        $0[$1.0] = $1.1
+      }
+    }
+    _ = await first
+    return errors
+  }
+}
