@@ -31,11 +31,14 @@ enum LoopbackGuard {
       guard name == "[::1", port.popFirst() == UInt8(ascii: "]") else { return false }
     } else if name.lowercased() != "localhost" {
       let parts = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+      // UInt8's own reader would take a sign, of -0 too.
       guard parts.count == 4, Substring(parts[0]) == "127",
-        parts.allSatisfy({ UInt8(Substring($0)) != nil && $0.first != UInt8(ascii: "+") })
+        parts.allSatisfy({ $0.allSatisfy(isDigit) && UInt8(Substring($0)) != nil })
       else { return false }
     }
     return port.isEmpty
-      || (port.popFirst() == UInt8(ascii: ":") && port.allSatisfy { (0x30...0x39).contains($0) })
+      || (port.popFirst() == UInt8(ascii: ":") && port.allSatisfy(isDigit))
   }
+
+  private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
 }

@@ -99,8 +99,9 @@ public final class Server: Sendable {
       completed: requestCompleted, unescape: leaveEscaped,
       certificate: certificate == nil ? nil : certificateRequested)
     guard let handle = conversationd_start_daemon(&options) else {
+      let errorNumber = errno
       retained.release()
-      throw .cannotStart(errorNumber: errno)
+      throw .cannotStart(errorNumber: errorNumber)
     }
     daemon = Daemon(handle: handle)
     acceptor = Acceptor(socket, daemon: handle, connections: connections)

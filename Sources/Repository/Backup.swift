@@ -9,15 +9,17 @@ extension Repository {
   ///   - path: The database.
   ///   - target: A file that does not exist.
   ///   - progress: Called again and again.
+  /// - Returns: Rows that somebody wrote by hand and that are not as they should be.
   /// - Throws: Why there is no copy.
   public static func backUp(
     path: String, to target: String, progress: (BackupProgress) -> Void = { _ in }
-  ) throws(BackupError) {
+  ) throws(BackupError) -> [DatabaseFinding] {
     let target = try absolute(target)
-    var copy = try DatabaseCopy(target: target, waits: false)
     if let file = DatabaseFile.remains(of: target) { throw .exists(file) }
-    try copy.fill(from: path, progress: progress)
-    try copy.putInPlace()
+    var copy = try DatabaseCopy(of: path, at: target, waits: false)
+    let findings = try copy.fill(progress: progress).findings
+    try copy.putInPlace(replaces: false)
+    return findings
   }
 
   /// Puts a copy of a backup in the place of a database, after a check. API keys that were revoked
@@ -28,11 +30,13 @@ extension Repository {
   ///   - path: The database.
   ///   - overwrites: Whether there may be a database already, which is gone afterwards.
   ///   - progress: Called again and again.
-  /// - Throws: Why nothing was restored: `.exists`; `.target(.inUse)` beside a running server.
+  /// - Returns: Rows that somebody wrote by hand and that are not as they should be.
+  /// - Throws: Why nothing was restored: `.exists`; `.target` beside a server (`.inUse`) or another
+  ///   process that has the database open (`.sqlite`, `.busy`).
   public static func restore(
     from backup: String, to path: String, overwrites: Bool,
     progress: (BackupProgress) -> Void = { _ in }
-  ) throws(BackupError) {
+  ) throws(BackupError) -> [DatabaseFinding] {
     let path = try absolute(path)
     if !overwrites, let file = DatabaseFile.remains(of: path) { throw .exists(file) }
     // Held until the new file is in place, so that no server begins with the old one.
@@ -42,20 +46,22 @@ extension Repository {
     } catch {
       throw .target(error)
     }
-    let isNew = bytes(of: path) == 0
-    var isRestored = false
     // Locking it has made it.
-    defer { if isNew, !isRestored { unlink(path) } }
-    guard overwrites || isNew else { throw .exists(path) }
+    let wasEmpty = bytes(of: path) == 0
+    defer { if wasEmpty, bytes(of: path) == 0 { unlink(path) } }
+    guard overwrites || wasEmpty else { throw .exists(path) }
     try refuseForeign(path)
 
-    var copy = try DatabaseCopy(target: path, waits: false)
-    try copy.fill(from: backup, progress: progress)
+    var copy = try DatabaseCopy(of: backup, at: path, waits: false)
+    let findings = try copy.fill(progress: progress).findings
     copy.resemble(path)
-    try copy.putInPlace()
-    isRestored = true
+    try copy.putInPlace(replaces: true)
     withExtendedLifetime(file) {}
+    return findings
   }
+
+  /// The name of a copy while it is made. Nobody needs such a file once its maker has ended.
+  public static func unfinished(_ target: String) -> String { target + ".partial" }
 
   /// A database of ours may be damaged, which is what backups are for; one of others is not ours to
   /// replace.
@@ -86,7 +92,7 @@ public enum BackupProgress: Sendable {
   case checking
 }
 
-/// Why a backup was not made or not restored. Nothing was changed.
+/// Why a backup was not made or not restored. What was there is as it was.
 public indirect enum BackupError: Error, Equatable, Sendable {
   /// There is a file of this name, and nobody said that it may be replaced.
   case exists(String)
@@ -100,6 +106,6 @@ public indirect enum BackupError: Error, Equatable, Sendable {
   case cannotWrite(errorNumber: Int32)
   /// What was to be copied cannot be used.
   case source(DatabaseError)
-  /// What was to be replaced is not ours, or a server has it open.
+  /// What was to be replaced is not ours, or another process has it open.
   case target(DatabaseError)
 }

@@ -3,6 +3,15 @@ internal import SQLite
 
 /// Something that is wrong in a database.
 public enum DatabaseFinding: Equatable, Sendable {
+  /// Whether it is SQLite's to find: what a copy of the file may hold more of than was read. The others
+  /// are rows that somebody wrote by hand, which a copy holds as they are.
+  var isDamage: Bool {
+    switch self {
+    case .integrity, .orphans: true
+    default: false
+    }
+  }
+
   /// The file's structure; SQLite's words.
   case integrity(String)
   /// Rows of a table that refer to a row that is not there.
@@ -34,29 +43,39 @@ extension Repository {
   /// foreign-key checks, then each row against the limits and UTF-8. SQLite cannot check UTF-8, and
   /// does not look at CHECK constraints on a read-only connection.
   ///
-  /// - Throws: `.cannotOpen` when there is no file; `.notMigrated`; what else makes it unusable.
+  /// Of a file of an older version only the structure is checked.
+  ///
+  /// - Throws: `.cannotOpen` when there is no file; `.notMigrated` when the structure of an older one
+  ///   is well; what else makes it unusable.
   public static func check(path: String) throws(DatabaseError) -> DatabaseReport {
     let newestVersion = DatabaseFile.migrator.newestVersion
-    guard try DatabaseFile.state(path: path) == .version(newestVersion) else {
-      throw .notMigrated(newestKnown: newestVersion)
-    }
+    let version = try DatabaseFile.state(path: path).version
+    guard version > 0 else { throw .notMigrated(newestKnown: newestVersion) }
     let connection = try DatabaseFile.openReadOnly(path)
     var report = DatabaseReport()
     do {
       // One snapshot for all the checks, whatever a server beside them writes.
       try connection.execute("BEGIN")
       try report.look { report throws(SQLiteError) in try report.checkIntegrity(connection) }
+      if version < newestVersion { return try report.ofOlderVersion() }
       try report.look { report throws(SQLiteError) in try report.checkReferences(connection) }
       try report.look { report throws(SQLiteError) in try report.checkConversations(connection) }
       try report.look { report throws(SQLiteError) in try report.checkPairs(connection) }
     } catch {
-      throw .sqlite(error)
+      throw DatabaseError(error)
     }
     return report
   }
 }
 
 extension DatabaseReport {
+  fileprivate func ofOlderVersion() throws(DatabaseError) -> DatabaseReport {
+    guard !findings.isEmpty else {
+      throw .notMigrated(newestKnown: DatabaseFile.migrator.newestVersion)
+    }
+    return self
+  }
+
   /// Runs one check. Damage that it stumbles over is a finding, and the next check goes on.
   fileprivate mutating func look(
     _ check: (inout DatabaseReport) throws(SQLiteError) -> Void

@@ -8,6 +8,7 @@ struct DatabaseCopy: ~Copyable {
   /// How many pages are copied between two reports of progress: 4 MiB.
   private static let pagesAtATime: Int32 = 1024
 
+  private let source: String
   private let target: String
   private let partial: String
   /// Locked with flock(2): one at a time makes this copy.
@@ -17,19 +18,16 @@ struct DatabaseCopy: ~Copyable {
   /// Begins an empty copy.
   ///
   /// - Parameters:
+  ///   - source: A file of this program, perhaps of an older version.
   ///   - target: An absolute path.
   ///   - waits: Whether another process that makes a copy under this name is waited for.
-  /// - Throws: `.inProgress`, `.cannotWrite`.
-  init(target: String, waits: Bool) throws(BackupError) {
-    let partial = target + ".partial"
-    let descriptor = try Self.lock(partial, waits: waits)
-    guard ftruncate(descriptor, 0) == 0 else {
-      let errorNumber = errno
-      close(descriptor)
-      throw .cannotWrite(errorNumber: errorNumber)
-    }
+  /// - Throws: `.inProgress`, `.exists`, `.cannotWrite`.
+  init(of source: String, at target: String, waits: Bool) throws(BackupError) {
+    let partial = Repository.unfinished(target)
+    let descriptor = try Self.lock(partial, source: source, waits: waits)
     // Those of one that was cut off; SQLite would read them as belonging to this one.
     for suffix in ["-journal", "-wal", "-shm"] { unlink(partial + suffix) }
+    self.source = source
     self.target = target
     self.partial = partial
     self.descriptor = descriptor
@@ -40,38 +38,61 @@ struct DatabaseCopy: ~Copyable {
     close(descriptor)
   }
 
-  private static func lock(_ path: String, waits: Bool) throws(BackupError) -> Int32 {
+  /// Makes the file, or empties one that was left behind.
+  private static func lock(
+    _ path: String, source: String, waits: Bool
+  ) throws(BackupError) -> Int32 {
     while true {
       let descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
       guard descriptor >= 0 else { throw .cannotWrite(errorNumber: errno) }
-      guard flock(descriptor, LOCK_EX | (waits ? 0 : LOCK_NB)) == 0 else {
-        let errorNumber = errno
+      do throws(BackupError) {
+        guard flock(descriptor, LOCK_EX | (waits ? 0 : LOCK_NB)) == 0 else {
+          throw errno == EWOULDBLOCK ? .inProgress : .cannotWrite(errorNumber: errno)
+        }
+        if try empty(descriptor, path, source) { return descriptor }
+      } catch {
         close(descriptor)
-        throw errorNumber == EWOULDBLOCK ? .inProgress : .cannotWrite(errorNumber: errorNumber)
-      }
-      var status = stat()
-      if fstat(descriptor, &status) == 0, DatabaseFile.isInPlace(path, .init(status)) {
-        return descriptor
+        throw error
       }
       // Whoever had the lock has ended, and the file has another name now, or none.
       close(descriptor)
     }
   }
 
-  /// Copies a database as it is at one moment, whoever writes to it meanwhile, and checks the copy.
+  /// - Returns: Whether the file still has its name.
+  private static func empty(
+    _ descriptor: Int32, _ path: String, _ source: String
+  ) throws(BackupError) -> Bool {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw .cannotWrite(errorNumber: errno) }
+    let identity = DatabaseFile.Identity(status)
+    guard DatabaseFile.isInPlace(path, identity) else { return false }
+    // What others made, or gave a second name to, may be theirs; and what is to be read is not emptied.
+    let isOwn =
+      status.st_mode & S_IFMT == S_IFREG && status.st_uid == geteuid() && status.st_nlink == 1
+    guard isOwn, !DatabaseFile.isInPlace(source, identity) else { throw .exists(path) }
+    guard fchmod(descriptor, 0o600) == 0, ftruncate(descriptor, 0) == 0 else {
+      throw .cannotWrite(errorNumber: errno)
+    }
+    return true
+  }
+
+  /// Copies the database as it is at one moment, whoever writes to it meanwhile, and checks the copy.
   ///
-  /// - Parameters:
-  ///   - source: A file of this program, perhaps of an older version.
-  ///   - progress: Called again and again.
+  /// - Parameter progress: Called again and again.
+  /// - Returns: The version of its schema, and rows that are not as they should be in the database
+  ///   either.
   /// - Throws: `.empty`, `.damaged`, `.source`, `.cannotWrite`.
-  func fill(from source: String, progress: (BackupProgress) -> Void) throws(BackupError) {
+  func fill(
+    progress: (BackupProgress) -> Void
+  ) throws(BackupError) -> (version: Int, findings: [DatabaseFinding]) {
     do {
-      let version = try DatabaseFile.state(path: source).version
-      guard version > 0 else { throw BackupError.empty }
-      try copy(source, progress)
+      guard try DatabaseFile.state(path: source).version > 0 else { throw BackupError.empty }
+      try copy(progress)
       progress(.checking)
-      let findings = try Self.findings(partial, version: version)
-      guard findings.isEmpty else { throw BackupError.damaged(findings) }
+      let findings = try Self.findings(partial)
+      guard !findings.contains(where: \.isDamage) else { throw BackupError.damaged(findings) }
+      return (try DatabaseFile.state(path: partial).version, findings)
     } catch let error as SQLiteError where error.kind == .full {
       throw .cannotWrite(errorNumber: ENOSPC)
     } catch {
@@ -79,7 +100,7 @@ struct DatabaseCopy: ~Copyable {
     }
   }
 
-  private func copy(_ source: String, _ progress: (BackupProgress) -> Void) throws {
+  private func copy(_ progress: (BackupProgress) -> Void) throws {
     let source = try DatabaseFile.openReadOnly(source)
     let copy = try Connection(path: partial, mode: .readWrite, busyTimeoutMilliseconds: 0)
     // Nobody needs half a copy back, and `putInPlace` waits for the disk.
@@ -93,15 +114,12 @@ struct DatabaseCopy: ~Copyable {
     try copy.execute("PRAGMA journal_mode = DELETE")
   }
 
-  /// Looks at every row of a file of the newest version, and at the structure of an older one.
-  private static func findings(_ path: String, version: Int) throws -> [DatabaseFinding] {
-    if version == DatabaseFile.migrator.newestVersion {
+  private static func findings(_ path: String) throws(DatabaseError) -> [DatabaseFinding] {
+    do {
       return try Repository.check(path: path).findings
+    } catch .notMigrated {
+      return []
     }
-    let check = try DatabaseFile.openReadOnly(path).prepare("PRAGMA integrity_check(1)")
-    guard try check.step() else { preconditionFailure("no row") }
-    let words = check.repairedText(0)
-    return words == "ok" ? [] : [.integrity(words)]
   }
 
   /// Gives the copy the owner and the mode of another file, as far as this user may.
@@ -112,27 +130,51 @@ struct DatabaseCopy: ~Copyable {
     _ = fchmod(descriptor, status.st_mode & 0o777)
   }
 
-  /// Brings the copy to the disk and gives it its name; a file that had it is gone.
+  /// Brings the copy to the disk and gives it its name.
   ///
-  /// - Throws: `.cannotWrite`.
-  mutating func putInPlace() throws(BackupError) {
+  /// - Parameter replaces: Whether a database may have the name, which is gone then.
+  /// - Throws: `.exists`, `.target` when another process has that database open, `.cannotWrite`.
+  mutating func putInPlace(replaces: Bool) throws(BackupError) {
     guard fsync(descriptor) == 0 else { throw .cannotWrite(errorNumber: errno) }
-    try removeLogs()
-    guard rename(partial, target) == 0 else { throw .cannotWrite(errorNumber: errno) }
+    if replaces, access(target, F_OK) == 0 {
+      let old = try closeOld()
+      guard rename(partial, target) == 0 else { throw .cannotWrite(errorNumber: errno) }
+      withExtendedLifetime(old) {}
+    } else {
+      try takeFreeName()
+    }
     hasItsName = true
     try synchronizeFolder()
   }
 
-  /// Removes what belongs to the file that has the name, and must never be read with the copy.
-  private func removeLogs() throws(BackupError) {
-    guard access(target, F_OK) == 0 else { return }
-    // Written back before, as far as it can be read: when all ends here, the old file is whole.
-    _ = try? Connection(path: target, mode: .readWrite, busyTimeoutMilliseconds: 5000)
-      .execute("PRAGMA wal_checkpoint(TRUNCATE)")
+  /// Unlike rename(2), link(2) replaces nothing; some file systems have only the former.
+  private func takeFreeName() throws(BackupError) {
+    if link(partial, target) == 0 {
+      unlink(partial)
+    } else {
+      guard errno == EPERM || errno == EOPNOTSUPP, access(target, F_OK) != 0,
+        rename(partial, target) == 0
+      else { throw errno == EEXIST ? .exists(target) : .cannotWrite(errorNumber: errno) }
+    }
+  }
+
+  /// Makes the old database one file, whose log is written back and gone, and keeps everybody out of
+  /// it: a log of the old file must never be read with the new one. Whatever ends here, the old one is
+  /// whole.
+  ///
+  /// - Returns: The connection that holds it; nil when nobody can read it.
+  private func closeOld() throws(BackupError) -> HeldDatabase? {
+    do {
+      return try HeldDatabase(target)
+    } catch {
+      // Somebody else has it open: the sqlite3 CLI, a replicating program, `keys`.
+      guard error.kind != .busy else { throw .target(.sqlite(error)) }
+    }
     for suffix in ["-journal", "-wal", "-shm"] where unlink(target + suffix) != 0 {
       guard errno == ENOENT else { throw .cannotWrite(errorNumber: errno) }
     }
     try synchronizeFolder()
+    return nil
   }
 
   /// Brings the names of files to the disk, so that they outlive a loss of power.
@@ -144,5 +186,17 @@ struct DatabaseCopy: ~Copyable {
     guard fsync(descriptor) == 0 || errno == EINVAL else {
       throw .cannotWrite(errorNumber: errno)
     }
+  }
+}
+
+/// A database without a log, which nobody else reads or writes while the value lives.
+private final class HeldDatabase {
+  private let connection: Connection
+
+  /// - Throws: `.busy` when another process has it open.
+  init(_ path: String) throws(SQLiteError) {
+    connection = try Connection(path: path, mode: .readWrite, busyTimeoutMilliseconds: 1000)
+    // Removes the log, which SQLite does only for the one connection that is left.
+    try connection.execute("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE")
   }
 }

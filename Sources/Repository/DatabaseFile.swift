@@ -31,10 +31,13 @@ struct DatabaseFile: ~Copyable, Sendable {
     return stat(path, &status) == 0 && Identity(status) == identity
   }
 
-  /// What there is of a database. A log without its file is read as the log of the next file of that
-  /// name.
+  /// What there is of a database that is not an empty file. A log without its file is read as the log
+  /// of the next file of that name.
   static func remains(of path: String) -> String? {
-    [path, path + "-wal", path + "-journal"].first { access($0, F_OK) == 0 }
+    [path, path + "-wal", path + "-journal"].first { file in
+      var status = stat()
+      return stat(file, &status) == 0 && (status.st_size > 0 || status.st_mode & S_IFMT != S_IFREG)
+    }
   }
 
   /// Tells one file from every other, whatever it is called.
@@ -113,13 +116,14 @@ struct DatabaseFile: ~Copyable, Sendable {
   private func backUp(version: Int) throws(DatabaseError) -> String? {
     let target = "\(path).version-\(version).backup"
     do {
-      var copy = try DatabaseCopy(target: target, waits: true)
-      guard try Self.state(path: path).version == version else { return nil }
-      try copy.fill(from: path) { _ in }
-      try copy.putInPlace()
+      var copy = try DatabaseCopy(of: path, at: target, waits: true)
+      guard try Self.state(path: path).version == version,
+        try copy.fill(progress: { _ in }).version == version
+      else { return nil }
+      try copy.putInPlace(replaces: true)
       return target
     } catch {
-      throw .noBackup(error as? BackupError ?? .source(DatabaseError(error)))
+      throw .noBackup(error as? BackupError ?? .source(DatabaseError(error)), path: target)
     }
   }
 
@@ -195,8 +199,14 @@ struct DatabaseFile: ~Copyable, Sendable {
     }
   }
 
+  /// The path of the file itself, beside which SQLite keeps its log, also where `path` is a link to it.
+  ///
   /// - Throws: `.cannotOpen` when the folder is missing or cannot be entered.
   static func absolute(_ path: String) throws(DatabaseError) -> String {
+    if let resolved = realpath(path, nil) {
+      defer { free(resolved) }
+      return String(cString: resolved)
+    }
     let cut = path.lastIndex(of: "/")
     let folder = cut.map { path[..<$0] + "/" } ?? "."
     guard let resolved = realpath(String(folder), nil) else {
@@ -230,7 +240,7 @@ public enum DatabaseError: Error, Equatable, Sendable {
   /// Its schema is older than this program's, and was to be left as it is.
   case notMigrated(newestKnown: Int)
   /// It was to be copied before a migration, and could not.
-  case noBackup(BackupError)
+  case noBackup(BackupError, path: String)
   /// It is not ours, is too new, or a migration failed.
   case migration(MigrationError)
   /// SQLite does not read it: also `.notADatabase`, `.corrupt`, `.busy` and others.

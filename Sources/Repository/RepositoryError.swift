@@ -43,6 +43,11 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
     case closed
   }
 
+  /// Whether a page of the file is damaged, which is an error of those who need it and of nobody else.
+  var isDamage: Bool {
+    if case .storage(let cause) = self { cause.kind == .corrupt } else { false }
+  }
+
   /// For the log: what happened, with SQLite's words where it has some.
   public var description: String {
     switch self {

@@ -173,10 +173,15 @@ final class WriteQueue: @unchecked Sendable {
       if hasChanges { try commit(writer) } else { writer.rollBackGroup() }
     } catch {
       writer.rollBackGroup()
+      // A damaged page is the fault of the one who needs it: each has a group of his own then.
+      if error.isDamage, group.count > 1 {
+        for write in group { run([write], on: writer) }
+        return
+      }
       groupError = error
     }
     let end = ContinuousClock.now
-    if hasChanges || groupError != nil {
+    if groupError.map({ !$0.isDamage }) ?? hasChanges {
       state.withLock { $0.lastOutcome = Outcome(time: end, error: groupError) }
     }
     for answer in answers { answer(groupError) }

@@ -279,7 +279,7 @@ final class Writer {
       return result
     } catch {
       // After a damaged page SQLite may refuse to commit, which would leave the group's end unknown.
-      if case .storage(let cause) = error, cause.kind == .corrupt { rollBackGroup() }
+      if error.isDamage { rollBackGroup() }
       guard !connection.isInAutocommit else { throw error }
       do {
         try rollbackToSavepoint.run()

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Repository
 
 /// `conversationd backup`
@@ -18,10 +19,12 @@ struct BackupCommand: AsyncParsableCommand {
 
   func run() async throws {
     let path = try await databaseOptions.settings().databasePath
+    let interruption = Interruption(removing: Repository.unfinished(file))
+    defer { interruption.end() }
     let bar = ProgressBar("copying")
     do {
       defer { bar.end() }
-      try Repository.backUp(path: path, to: file, progress: bar.show)
+      warn(of: try Repository.backUp(path: path, to: file, progress: bar.show), in: path)
     } catch {
       throw Failure(error, from: path, to: file)
     }
@@ -49,16 +52,29 @@ struct RestoreCommand: AsyncParsableCommand {
 
   func run() async throws {
     let path = try await databaseOptions.settings().databasePath
+    let interruption = Interruption(removing: Repository.unfinished(path))
+    defer { interruption.end() }
     let bar = ProgressBar("copying")
     do {
       defer { bar.end() }
-      try Repository.restore(from: file, to: path, overwrites: overwrite, progress: bar.show)
+      let findings = try Repository.restore(
+        from: file, to: path, overwrites: overwrite, progress: bar.show)
+      warn(of: findings, in: file)
     } catch {
-      throw Failure(error, from: file, to: path)
+      throw Failure(error, from: file, to: path, hint: "; --overwrite replaces it")
     }
     print("restored '\(path)' from '\(file)', and checked it")
     if (try? APIKeys.wereEverMade(path: path)) == true {
       print("keys that were revoked after that backup count again; see 'conversationd keys list'")
     }
   }
+}
+
+/// Rows that somebody wrote by hand are copied as they are, and are no reason to have no backup.
+private func warn(of findings: [DatabaseFinding], in database: String) {
+  guard !findings.isEmpty else { return }
+  let words =
+    "warning: '\(database)' has rows that are not as they should be, and so has the copy; "
+    + "'conversationd check' names them\n"
+  FileHandle.standardError.write(Data(words.utf8))
 }

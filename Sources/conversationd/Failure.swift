@@ -18,12 +18,18 @@ struct Failure: Error, CustomStringConvertible {
   }
 
   /// A backup that was not made or not restored.
-  init(_ error: BackupError, from source: String, to target: String) {
+  ///
+  /// - Parameter hint: What to do about a file that exists.
+  init(_ error: BackupError, from source: String, to target: String, hint: String = "") {
     switch error {
-    case .exists(let file): self.init("'\(file)' exists; nothing was written")
+    case .exists(let file): self.init("'\(file)' exists; nothing was written\(hint)")
     case .inProgress: self.init("another process writes '\(target)' at this moment")
     case .cannotWrite(let number): self.init("'\(target)': \(Self.words(errorNumber: number))")
     case .target(.inUse): self.init("database '\(target)': a server uses it; stop that first")
+    case .target(.sqlite(let error)) where error.kind == .busy:
+      self.init(
+        "database '\(target)': another program has it open (sqlite3, keys, a replication); stop "
+          + "that first")
     case .target(let error): self.init(error, database: target)
     case .empty, .damaged, .source:
       self.init("database '\(source)': \(Self.words(error)); nothing was written")
@@ -71,8 +77,9 @@ struct Failure: Error, CustomStringConvertible {
     case .notADatabase: "not a database"
     case .noWriteAheadLog:
       "this file system cannot share memory between processes, which SQLite's write-ahead log needs"
-    case .noBackup(let error):
-      "it must be copied before it is migrated, and nothing was changed: \(words(error))"
+    case .noBackup(let error, let path):
+      "it must be copied to '\(path)' before it is migrated, and nothing was changed: "
+        + "\(words(error)); 'conversationd migrate --without-backup' goes on without a copy"
     case .notMigrated(let newest):
       "its schema is older than version \(newest); run 'conversationd migrate'"
     case .migration(.foreign(let id)):
@@ -94,8 +101,7 @@ struct Failure: Error, CustomStringConvertible {
     case .exists(let file): "'\(file)' exists"
     case .inProgress: "another process makes the copy"
     case .empty: "there is nothing in it"
-    case .damaged(let findings):
-      "it is damaged in \(findings.count) places, which 'conversationd check' names"
+    case .damaged: "it is damaged; 'conversationd check' says where"
     case .cannotWrite(let number): words(errorNumber: number)
     case .source(let error), .target(let error): words(error)
     }

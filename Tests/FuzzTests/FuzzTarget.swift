@@ -1,7 +1,7 @@
 /// A parser of untrusted input under libFuzzer, and the name of the folder with its seeds.
 ///
 /// What is wrong with an input is thrown by `check`, or ends the process. `scripts/fuzz` makes up
-/// inputs for an hour; the tests run those that are kept in `corpus`.
+/// inputs, and the tests run those that are kept in `corpus`.
 enum FuzzTarget: String, CaseIterable, Sendable {
   /// A JSON text.
   case json

@@ -57,15 +57,18 @@ private func checkLimits(_ query: ConversationQuery) throws(Violation) {
 private func checkTimes(
   _ query: ConversationQuery, _ single: [[UInt8]: [UInt8]]
 ) throws(Violation) {
-  // Floating point has room for every integer that may come; where it is not exact, 2^53 is far.
-  func bound(_ name: String, plus step: Double) -> Double? {
-    single["created_at[\(name)]".bytes].flatMap { Double(String(decoding: $0, as: UTF8.self)) }
-      .map { min(max($0 + step, -0x1p63), 0x1p63) }
+  func bound(_ name: String, plus step: Int128) -> Int64? {
+    single["created_at[\(name)]".bytes].map { digits in
+      let text = String(decoding: digits, as: UTF8.self)
+      // Wide enough for every sum; what is wider still is clamped all the same.
+      let number = Int128(text) ?? (text.hasPrefix("-") ? -1 << 100 : 1 << 100)
+      return Int64(clamping: Int128(Int64(clamping: number)) + step)
+    }
   }
   let from = [bound("gte", plus: 0), bound("gt", plus: 1)].compactMap { $0 }.max()
   let before = [bound("lt", plus: 0), bound("lte", plus: 1)].compactMap { $0 }.min()
-  try require(query.createdFrom.map { Double($0) } == from, "another beginning")
-  try require(query.createdBefore.map { Double($0) } == before, "another end")
+  try require(query.createdFrom == from, "another beginning")
+  try require(query.createdBefore == before, "another end")
 }
 
 extension ConversationQuery {

@@ -88,14 +88,12 @@ import Testing
     await #expect(processExitsWith: .success) {
       func start() throws(ListenError) {
         let socket = try ListeningSocket(host: "127.0.0.1", port: 0)
-        // No descriptor is left for the event loops.
-        let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-        var before = rlimit()
-        getrlimit(files, &before)
-        var limit = rlimit(rlim_cur: 3, rlim_max: before.rlim_max)
-        setrlimit(files, &limit)
-        // A sanitizer opens files at the end of the process.
-        defer { setrlimit(files, &before) }
+        // No descriptor is left for the event loops; a sanitizer needs some at the end of the process.
+        var limit = rlimit(rlim_cur: 64, rlim_max: 64)
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        var taken: [Int32] = []
+        while case let descriptor = dup(1), descriptor >= 0 { taken.append(descriptor) }
+        defer { for descriptor in taken { close(descriptor) } }
         _ = try Server(on: socket, configuration: .init(), handler: { await echo($0) })
       }
       #expect(throws: ListenError.cannotStart(errorNumber: EMFILE)) { try start() }

@@ -5,6 +5,7 @@ import os
 import pty
 import random
 import shutil
+import signal
 import sqlite3
 import subprocess
 import time
@@ -140,6 +141,20 @@ def test_a_backup_replaces_nothing(refused, database, tmp_path, remains):
     assert names(tmp_path) == {"conversations.db", there.name}
 
 
+def test_what_appears_meanwhile_is_not_replaced(binary, database, tmp_path, wait_until):
+    fill(database, 20000)
+    process = subprocess.Popen(
+        [binary, "backup", "copy.db"], cwd=tmp_path, env=clean_environment(),
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    wait_until((tmp_path / "copy.db.partial").exists)
+    with open(tmp_path / "copy.db", "x", encoding="utf-8") as file:
+        file.write("dear diary")
+    errors = process.communicate(timeout=START_SECONDS)[1]
+    assert errors == f"Error: '{tmp_path / 'copy.db'}' exists; nothing was written\n"
+    assert (tmp_path / "copy.db").read_text() == "dear diary"
+    assert not (tmp_path / "copy.db.partial").exists()
+
+
 def test_what_a_crash_has_left_is_taken_over(run, database, tmp_path):
     for suffix in ["", "-journal", "-wal"]:
         (tmp_path / f"copy.db.partial{suffix}").write_bytes(b"half a copy" * 1000)
@@ -221,11 +236,110 @@ def test_a_damaged_database_is_replaced_by_a_good_backup(run, database, backup, 
     assert rows(database) == stored
 
 
-def test_a_row_that_was_broken_by_hand_is_found(refused, sqlite, database):
+def test_a_row_that_was_broken_by_hand_is_copied_and_named(run, sqlite, database):
     assert sqlite(database, "PRAGMA ignore_check_constraints = ON;"
                   "UPDATE metadata SET value = CAST(x'ff' AS TEXT) WHERE conversation = 7"
                   ).returncode == 0
-    assert "damaged in 1 places" in refused("backup", "copy.db", "--database", database)
+    for command in [["backup", "copy.db"], ["restore", "copy.db", "--database", "new.db"]]:
+        result = run(*command)
+        assert result.returncode == 0
+        source = "copy.db" if command[0] == "restore" else "conversations.db"
+        assert result.stderr == (
+            f"warning: '{source}' has rows that are not as they should be, and so has the copy; "
+            "'conversationd check' names them\n")
+    assert run("check", "--database", "new.db").returncode == 1
+
+
+def test_a_damaged_database_of_an_older_version_is_named_by_check(refused, run, tmp_path):
+    older(tmp_path / "conversations.db", 2)
+    fill(tmp_path / "conversations.db", 300)
+    damage(tmp_path / "conversations.db")
+    line = refused("migrate")
+    assert "it is damaged; 'conversationd check' says where; " in line
+    assert line.endswith("'conversationd migrate --without-backup' goes on without a copy")
+    result = run("check")
+    assert result.returncode == 1 and "integrity: " in result.stdout
+
+
+@pytest.mark.parametrize("statement", [None, "BEGIN IMMEDIATE"], ids=["reads", "writes"])
+def test_while_another_program_has_it_open_nothing_is_restored(
+        run, refused, start, database, backup, statement):
+    """The sqlite3 CLI, or a program that replicates: it would go on to write a log of the old file."""
+    server = start()
+    with server.client() as client:
+        created = client.conversations.create(metadata={"only": "in the log"})
+    server.kill()
+    stored = rows(database)
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute(statement or "BEGIN")
+        other.execute("SELECT count(*) FROM conversations").fetchone()
+        line = refused("restore", backup, "--overwrite")
+        assert line.startswith("Error: database 'conversations.db': another program has it open")
+        assert rows(database) == stored
+    assert created.id in {id for id, _, _ in stored}
+    assert run("restore", backup, "--overwrite").returncode == 0
+    assert rows(database) == rows(backup)
+
+
+def test_a_copy_that_was_not_finished_is_not_emptied_to_copy_it(refused, run, backup):
+    partial = backup.with_name("other.db.partial")
+    shutil.copy(backup, partial)
+    before = partial.read_bytes()
+    for command in [["restore", partial, "--database", "other.db"],
+                    ["backup", "other.db", "--database", partial]]:
+        assert refused(*command).startswith(f"Error: '{partial}' exists; nothing was written")
+        assert partial.read_bytes() == before
+
+
+@pytest.mark.parametrize("spoil", [
+    lambda path: os.link(path, path.with_name("second")),
+    lambda path: path.unlink() or os.mkfifo(path)], ids=["second name", "pipe"])
+def test_what_may_be_another_s_is_not_emptied(refused, database, tmp_path, spoil):
+    partial = tmp_path / "copy.db.partial"
+    partial.write_text("dear diary")
+    spoil(partial)
+    line = refused("backup", "copy.db", "--database", database)
+    assert line == f"Error: '{partial}' exists; nothing was written"
+
+
+def test_what_a_crash_has_left_readable_is_not_readable_afterwards(run, database, tmp_path):
+    partial = tmp_path / "copy.db.partial"
+    partial.touch()
+    partial.chmod(0o666)
+    assert run("backup", "copy.db", "--database", database).returncode == 0
+    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_link_leads_to_the_file_that_is_replaced(run, backup, tmp_path):
+    (tmp_path / "real").mkdir()
+    real, link = tmp_path / "real" / "conversations.db", tmp_path / "link.db"
+    shutil.copy(backup, real)
+    fill(real, 2)
+    link.symlink_to(real)
+    assert run("restore", backup, "--database", link, "--overwrite").returncode == 0
+    assert link.is_symlink()
+    assert rows(real) == rows(backup)
+
+
+def test_an_empty_file_is_no_database_to_ask_about(run, backup, tmp_path):
+    """As a restore under a new name leaves it that was killed."""
+    (tmp_path / "new.db").touch()
+    assert run("restore", backup, "--database", "new.db").returncode == 0
+    assert rows(tmp_path / "new.db") == rows(backup)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_who_gives_up_leaves_nothing(binary, database, tmp_path, wait_until, number):
+    fill(database, 20000)
+    process = subprocess.Popen(
+        [binary, "backup", "copy.db"], cwd=tmp_path, env=clean_environment(),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    partial = tmp_path / "copy.db.partial"
+    wait_until(lambda: partial.exists() and partial.stat().st_size > 0 or process.poll() is not None)
+    process.send_signal(number)
+    assert process.wait(timeout=START_SECONDS) in (128 + number, 0)
+    assert not partial.exists()
+    assert process.returncode == 0 or not (tmp_path / "copy.db").exists()
 
 
 def test_a_restore_brings_back_what_was(run, start, database, backup, tmp_path):
@@ -247,7 +361,7 @@ def test_a_restore_replaces_only_what_it_is_told_to(refused, run, backup, remain
     shutil.copy(backup, there)
     before = there.read_bytes()
     line = refused("restore", backup, "--database", "other.db")
-    assert line == f"Error: '{there}' exists; nothing was written"
+    assert line == f"Error: '{there}' exists; nothing was written; --overwrite replaces it"
     assert there.read_bytes() == before
     assert run("restore", backup, "--database", "other.db", "--overwrite").returncode == 0
     assert names(backup.parent) == {"conversations.db", "backup.db", "other.db"}
@@ -435,10 +549,13 @@ def test_without_a_copy_nothing_is_migrated_unless_told(run, refused, tmp_path):
     database = tmp_path / "conversations.db"
     older(database, 2)
     (tmp_path / "conversations.db.version-2.backup.partial").mkdir()
+    copy = tmp_path / "conversations.db.version-2.backup"
     for command in ["migrate", "serve"]:
         line = refused(command, *(["--port", "0"] if command == "serve" else []))
-        assert line == ("Error: database 'conversations.db': it must be copied before it is "
-                        "migrated, and nothing was changed: is a directory")
+        assert line == (
+            f"Error: database 'conversations.db': it must be copied to '{copy}' before it is "
+            "migrated, and nothing was changed: is a directory; "
+            "'conversationd migrate --without-backup' goes on without a copy")
         assert version_of(database) == 2
     assert run("migrate", "--without-backup").returncode == 0
     assert version_of(database) == NEWEST

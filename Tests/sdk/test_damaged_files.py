@@ -7,6 +7,7 @@ import random
 import sqlite3
 import subprocess
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -15,6 +16,7 @@ from conftest import Server, read_answer
 
 DATABASE, LOG, INDEX = "conversations.db", "conversations.db-wal", "conversations.db-shm"
 COUNT = 20
+UPDATES = 100
 PAGE = 4096
 FRAME = 24 + PAGE
 LOG_HEADER = 32
@@ -238,6 +240,35 @@ def test_a_damaged_page_is_an_error_of_what_needs_it(large, start, run, tree, ch
     assert server.stop() == 0
 
 
+def test_who_needs_a_damaged_page_spoils_nobody_else_s_writes(large, start):
+    path, conversations = large
+    content = bytearray(path.read_bytes())
+    place = (max(pages_of(path, "metadata")[1:]) - 1) * PAGE
+    content[place:place + PAGE] = bytes(PAGE)
+    path.write_bytes(content)
+    server = start()
+    with closing(server.connection()) as connection:
+        broken = next(
+            id for id in reversed(conversations)
+            if send(connection, "GET", f"/v1/conversations/{id}").status == 500)
+
+    def update(id):
+        with closing(server.connection()) as connection:
+            return [send(connection, "POST", f"/v1/conversations/{id}", {"k": str(number)}).status
+                    for number in range(UPDATES)]
+
+    healthy = list(conversations)[:6]
+    with ThreadPoolExecutor(9) as pool:
+        failed = [pool.submit(update, broken) for _ in range(3)]
+        for updated in [pool.submit(update, id) for id in healthy]:
+            assert updated.result() == UPDATES * [200]
+            # One that went through is newer than one that needed the page.
+            assert server.request("GET", "/readyz").status == 200
+        for other in failed:
+            assert other.result() == UPDATES * [500]
+    assert server.stop() == 0
+
+
 NEW = {"k": "new"}
 
 
@@ -322,7 +353,6 @@ def test_a_file_that_is_cut_short_beneath_a_server_harms_nothing_else(server, ru
         server.request("GET", "/v1/conversations"),
         server.request("POST", "/v1/conversations", {"metadata": {"name": "b"}}),
         server.request("GET", "/readyz"), server.request("GET", "/healthz")]]
-    print(statuses)
     assert statuses[-1] == 200 and set(statuses[:-1]) <= {200, 500, 503}
     server.stop()
     assert "Fatal error" not in server.log()

@@ -65,10 +65,15 @@ class Replication:
 
     def sync(self):
         """Returns when the replica has what was committed before."""
+        first = self.positions()
+        # More may have been committed while it waited.
+        self.wait_until(lambda: self.positions()["replica_txid"] >= first["txid"] > 0)
+
+    def positions(self):
+        """Where the database and the replica are, after what was committed before was sent."""
         result = self.run("sync", "-wait", "-json", "-socket", self.socket, self.server.database)
         assert result.returncode == 0, (result, self.log())
-        answer = json.loads(result.stdout)
-        assert answer["replica_txid"] >= answer["txid"] > 0
+        return json.loads(result.stdout)
 
     def run(self, command, *arguments):
         return subprocess.run(
