@@ -167,8 +167,10 @@ struct DatabaseCopy: ~Copyable {
     do {
       return try HeldDatabase(target)
     } catch {
-      // Somebody else has it open: the sqlite3 CLI, a replicating program, `keys`.
-      guard error.kind != .busy else { throw .target(.sqlite(error)) }
+      // Otherwise somebody else has it open (the sqlite3 CLI, a replicating program, `keys`), or the disk
+      // does not take what is in the log.
+      let isDamaged = error.kind == .corrupt || error.kind == .notADatabase
+      guard isDamaged else { throw .target(.sqlite(error)) }
     }
     for suffix in ["-journal", "-wal", "-shm"] where unlink(target + suffix) != 0 {
       guard errno == ENOENT else { throw .cannotWrite(errorNumber: errno) }
