@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -342,6 +343,24 @@ def ordinary_user(binary):
         if path.is_dir():
             path.chmod(0o700)
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def preloaded(tmp_path_factory):
+    """Compiles a source beside the tests into a library for LD_PRELOAD."""
+    folder = tmp_path_factory.mktemp("preloaded")
+
+    @cache
+    def compile_library(name):
+        library = folder / f"{name}.so"
+        # The toolchain that builds conversationd has clang.
+        compiler = shutil.which("clang") or shutil.which("cc")
+        subprocess.run(
+            [compiler, "-shared", "-fPIC", "-Wall", "-Werror", "-o", library,
+             Path(__file__).with_name(name), "-ldl"], check=True)
+        return library
+
+    return compile_library
 
 
 @pytest.fixture

@@ -1,26 +1,11 @@
 """A disk that fails on command, for programs that get `environment`."""
 
 import mmap
-import shutil
 import struct
-import subprocess
-from pathlib import Path
 
 SYNC, WRITE, READ, OPEN, TRUNCATE = 1, 2, 4, 8, 16
 # `struct fault` of faults.c.
 LAYOUT = struct.Struct("iiii64s")
-
-
-def compile_library(folder):
-    """`faults.c`, compiled."""
-    library = folder / "faults.so"
-    # The toolchain that builds conversationd has clang.
-    compiler = shutil.which("clang") or shutil.which("cc")
-    source = Path(__file__).with_name("faults.c")
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", "-Wall", "-Werror", "-o", library, source, "-ldl"],
-        check=True)
-    return library
 
 
 class Faults:

@@ -3,13 +3,10 @@ them. What counts time, counts on; what is written down stays in order."""
 
 import mmap
 import random
-import shutil
-import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from conftest import bearer, read_answer
@@ -37,22 +34,9 @@ class Clock:
         return int(time.time()) + self.page[0]
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory):
-    """`clock.c`, compiled."""
-    library = tmp_path_factory.mktemp("clock") / "clock.so"
-    # The toolchain that builds conversationd has clang.
-    compiler = shutil.which("clang") or shutil.which("cc")
-    source = Path(__file__).with_name("clock.c")
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", "-Wall", "-Werror", "-o", library, source, "-ldl"],
-        check=True)
-    return library
-
-
 @pytest.fixture
-def clock(library, tmp_path):
-    return Clock(library, tmp_path / "seconds")
+def clock(preloaded, tmp_path):
+    return Clock(preloaded("clock.c"), tmp_path / "seconds")
 
 
 @pytest.fixture

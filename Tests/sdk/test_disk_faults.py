@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 
 from conftest import read_answer
-from faults import OPEN, READ, SYNC, TRUNCATE, WRITE, Faults, compile_library
+from faults import OPEN, READ, SYNC, TRUNCATE, WRITE, Faults
 
 WRITERS = 8
 LOG = "conversations.db-wal"
@@ -21,14 +21,9 @@ LARGE = {f"{number}": 512 * "x" for number in range(16)}
 LARGE_COUNT = 80
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory):
-    return compile_library(tmp_path_factory.mktemp("faults"))
-
-
 @pytest.fixture
-def faults(library, tmp_path):
-    return Faults(library, tmp_path / "faults")
+def faults(preloaded, tmp_path):
+    return Faults(preloaded("faults.c"), tmp_path / "faults")
 
 
 @pytest.fixture
