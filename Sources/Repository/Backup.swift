@@ -60,9 +60,6 @@ extension Repository {
     return findings
   }
 
-  /// The name of a copy while it is made. Nobody needs such a file once its maker has ended.
-  public static func unfinished(_ target: String) -> String { target + ".partial" }
-
   /// A database of ours may be damaged, which is what backups are for; one of others is not ours to
   /// replace.
   private static func refuseForeign(_ path: String) throws(BackupError) {
@@ -86,6 +83,9 @@ extension Repository {
 
 /// How far a backup or a restore is.
 public enum BackupProgress: Sendable {
+  /// The copy is made in this file, which nobody needs when its maker ends before the copy has its
+  /// name.
+  case began(String)
   /// The part that is copied, 0 to 1.
   case copied(Double)
   /// All is copied, and is looked at.

@@ -23,7 +23,7 @@ struct DatabaseCopy: ~Copyable {
   ///   - waits: Whether another process that makes a copy under this name is waited for.
   /// - Throws: `.inProgress`, `.exists`, `.cannotWrite`.
   init(of source: String, at target: String, waits: Bool) throws(BackupError) {
-    let partial = Repository.unfinished(target)
+    let partial = target + ".partial"
     let descriptor = try Self.lock(partial, source: source, waits: waits)
     // Those of one that was cut off; SQLite would read them as belonging to this one.
     for suffix in ["-journal", "-wal", "-shm"] { unlink(partial + suffix) }
@@ -86,6 +86,7 @@ struct DatabaseCopy: ~Copyable {
   func fill(
     progress: (BackupProgress) -> Void
   ) throws(BackupError) -> (version: Int, findings: [DatabaseFinding]) {
+    progress(.began(partial))
     do {
       guard try DatabaseFile.state(path: source).version > 0 else { throw BackupError.empty }
       try copy(progress)

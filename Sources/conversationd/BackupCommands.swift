@@ -19,8 +19,6 @@ struct BackupCommand: AsyncParsableCommand {
 
   func run() async throws {
     let path = try await databaseOptions.settings().databasePath
-    let interruption = Interruption(removing: Repository.unfinished(file))
-    defer { interruption.end() }
     let bar = ProgressBar("copying")
     do {
       defer { bar.end() }
@@ -52,8 +50,6 @@ struct RestoreCommand: AsyncParsableCommand {
 
   func run() async throws {
     let path = try await databaseOptions.settings().databasePath
-    let interruption = Interruption(removing: Repository.unfinished(path))
-    defer { interruption.end() }
     let bar = ProgressBar("copying")
     do {
       defer { bar.end() }

@@ -1,14 +1,15 @@
 import Foundation
 import Repository
 
-/// A line on the terminal that fills while something takes its time; nothing where standard error is
-/// no terminal.
+/// A line on the terminal that fills while a copy is made, nothing where standard error is no terminal;
+/// and no half a copy when the person there gives up.
 final class ProgressBar {
   private static let width = 40
 
   private let title: String
   private let isShown = isatty(STDERR_FILENO) == 1
   private var line = ""
+  private var interruption: Interruption?
 
   init(_ title: String) {
     self.title = title
@@ -16,6 +17,7 @@ final class ProgressBar {
 
   func show(_ progress: BackupProgress) {
     switch progress {
+    case .began(let path): interruption = Interruption(removing: path)
     case .copied(let part):
       let filled = String(repeating: "=", count: Int(part * Double(Self.width)))
       let bar = filled.padding(toLength: Self.width, withPad: " ", startingAt: 0)
@@ -24,8 +26,9 @@ final class ProgressBar {
     }
   }
 
-  /// Gives the terminal's next line to others.
+  /// Gives the terminal's next line to others; the copy is whole, or gone.
   func end() {
+    interruption?.end()
     if isShown, !line.isEmpty { FileHandle.standardError.write(Data("\n".utf8)) }
   }
 

@@ -329,17 +329,20 @@ def test_an_empty_file_is_no_database_to_ask_about(run, backup, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_who_gives_up_leaves_nothing(binary, database, tmp_path, wait_until, number):
+@pytest.mark.parametrize("folder", [".", "link"])
+def test_who_gives_up_leaves_nothing(binary, database, tmp_path, wait_until, number, folder):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
     fill(database, 20000)
     process = subprocess.Popen(
-        [binary, "backup", "copy.db"], cwd=tmp_path, env=clean_environment(),
+        [binary, "backup", f"{folder}/copy.db"], cwd=tmp_path, env=clean_environment(),
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    partial = tmp_path / "copy.db.partial"
+    partial = tmp_path / folder / "copy.db.partial"
     wait_until(lambda: partial.exists() and partial.stat().st_size > 0 or process.poll() is not None)
     process.send_signal(number)
     assert process.wait(timeout=START_SECONDS) in (128 + number, 0)
     assert not partial.exists()
-    assert process.returncode == 0 or not (tmp_path / "copy.db").exists()
+    assert process.returncode == 0 or not (tmp_path / folder / "copy.db").exists()
 
 
 def test_a_restore_brings_back_what_was(run, start, database, backup, tmp_path):
