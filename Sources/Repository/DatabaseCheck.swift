@@ -3,8 +3,8 @@ internal import SQLite
 
 /// Something that is wrong in a database.
 public enum DatabaseFinding: Equatable, Sendable {
-  /// Whether it is SQLite's to find: what a copy of the file may hold more of than was read. The others
-  /// are rows that somebody wrote by hand, which a copy holds as they are.
+  /// Whether the file itself is damaged, so that a copy of it is no backup. The others are rows that
+  /// somebody wrote by hand, which a copy holds as they are.
   var isDamage: Bool {
     switch self {
     case .integrity, .orphans: true
