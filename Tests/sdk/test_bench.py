@@ -1,0 +1,126 @@
+"""`scripts/bench`, on a database that is too small for its figures to mean anything."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+from conftest import REPOSITORY, clean_environment
+
+sys.path.insert(0, str(REPOSITORY / "scripts/bench.d"))
+
+import report
+from bars import bars
+from contest import Cell, Results
+from measure import Failure, Processors, Run, load
+from workloads import BY_NAME
+
+WORKLOADS = ["update-1-of-16", "list", "mixed"]
+SECONDS = 180
+
+
+def bench(*arguments):
+    return subprocess.run([REPOSITORY / "scripts/bench", *map(str, arguments)],
+                          env=clean_environment(), stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=SECONDS)
+
+
+def test_every_cell_has_its_figures(binary, tmp_path):
+    result = bench("--binary", binary, "--workload", *WORKLOADS, "start", "--count", 200,
+                   "--large", 0, "--rounds", 1, "--seconds", 1, "--connections", 64,
+                   "--folder", tmp_path, "--json")
+    assert result.returncode == 0, result.stderr
+    answer = json.loads(result.stdout)
+    rows = {row["workload"]: row for row in answer["rows"]}
+    assert list(rows) == WORKLOADS
+    for row in rows.values():
+        assert all(row[name] > 0 for name in ("per_second", "p50_ms", "p99_ms", "cpu_us",
+                                              "resident_mb")), row
+    assert rows["update-1-of-16"]["against"] == "bare_sqlite"
+    assert rows["list"]["against"] == "bare_http"
+    assert all(row["ratio"] > 0 for row in rows.values() if "against" in row)
+    assert len(answer["start_ms"]) > 1 and min(answer["start_ms"]) > 0
+    assert {round["server"] for round in answer["rounds"]} == {
+        "conversationd", "bare_http", "bare_sqlite"}
+    assert list(tmp_path.glob("run-*")) == []
+
+
+def test_unknown_workload_is_refused():
+    result = bench("--workload", "put")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "invalid choice: 'put'" in result.stderr
+
+
+class Failing(BaseHTTPRequestHandler):
+    """Fails every request."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.send_response(503)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+class FailingServer:
+    """What `load` needs of a server."""
+
+    name = "failing"
+    headers = {}
+
+    def __init__(self, folder):
+        self.file = folder / "ids"
+        self.file.write_text("conv_1\n")
+
+    @contextmanager
+    def running(self):
+        with ThreadingHTTPServer(("127.0.0.1", 0), Failing) as server:
+            self.origin = f"http://127.0.0.1:{server.server_port}"
+            Thread(target=server.serve_forever).start()
+            try:
+                yield
+            finally:
+                server.shutdown()
+
+    def pids(self):
+        return [os.getpid()]
+
+    def lines(self, workload):
+        return self.file
+
+
+def test_answers_without_success_are_a_failure(tmp_path):
+    server = FailingServer(tmp_path)
+    with server.running(), pytest.raises(Failure) as failure:
+        load(server, Run(BY_NAME["get"], 1, 1, 0), Processors(pins=False))
+    words = str(failure.value)
+    assert words.startswith("failing, get, 1 connections: ")
+    assert "without success; when sent again status 503: " in words
+
+
+class Options:
+    """What the report needs of the bench's options."""
+
+    count, large, connections = 10_000, 0, [64]
+
+
+def test_what_is_missed_is_shown_as_missed():
+    results = Results()
+    for ours, bare in [(50, 100), (70, 100), (58, 100)]:
+        results.add(Cell("get"), {"per_second": ours})
+        results.add(Cell("get", server="bare_http"), {"per_second": bare})
+    found = bars(results, Options, memory_mb=63.9, start_ms=100.1)
+    verdicts = {bar.words: (bar.value, bar.verdict) for bar in found if bar.value is not None}
+    assert verdicts == {"get of bare_http": (0.58, "MISSED"), "memory": (63.9, "met"),
+                        "start to first answer": (100.1, "MISSED")}
+    lines = report.bars([{"words": bar.words, "limit": bar.limit, "value": bar.value,
+                          "verdict": bar.verdict} for bar in found]).splitlines()
+    assert lines[1].split() == ["get", "of", "bare_http", "at", "least", "0.6", "0.58", "MISSED"]
+    assert [line.split()[-2:] for line in lines if "smg" in line] == [["not", "measured"]] * 3

@@ -1,0 +1,181 @@
+// What SQLite can do at all with this schema: changes conversations in a loop, without HTTP and
+// with nobody to answer, by the statements and the settings of Sources/Repository/Writer.swift.
+#include <inttypes.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+enum { PAIRS_MAX = 16, KEY_MAX = 256, ID_LENGTH = 53, VALUE_LENGTH = 20 };
+
+static sqlite3 *database;
+static sqlite3_stmt *begin, *commit, *savepoint, *release;
+static sqlite3_stmt *select_number, *select_pairs, *upsert_pair, *insert_conversation;
+
+static void check(int code) {
+  if (code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE) return;
+  fprintf(stderr, "bare_sqlite: %s\n", sqlite3_errmsg(database));
+  exit(1);
+}
+
+static sqlite3_stmt *prepare(const char *sql) {
+  sqlite3_stmt *statement;
+  check(sqlite3_prepare_v3(database, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL));
+  return statement;
+}
+
+static void run(sqlite3_stmt *statement) {
+  check(sqlite3_step(statement));
+  check(sqlite3_reset(statement));
+}
+
+static void open_database(const char *path) {
+  check(sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL));
+  check(sqlite3_exec(database,
+                     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                     "PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384;"
+                     "PRAGMA wal_autocheckpoint = 4000;",
+                     NULL, NULL, NULL));
+  begin = prepare("BEGIN IMMEDIATE");
+  commit = prepare("COMMIT");
+  savepoint = prepare("SAVEPOINT request");
+  release = prepare("RELEASE request");
+  select_number = prepare("SELECT number FROM conversations WHERE id = :id AND project = :project");
+  select_pairs = prepare(
+      "SELECT key, value FROM metadata WHERE conversation = :conversation ORDER BY key");
+  upsert_pair = prepare(
+      "INSERT INTO metadata (project, conversation, key, value)"
+      " VALUES (:project, :conversation, :key, :value)"
+      " ON CONFLICT (conversation, key) DO UPDATE SET value = excluded.value");
+  insert_conversation = prepare(
+      "INSERT INTO conversations (project, id, created_at) VALUES (:project, :id, :created_at)");
+}
+
+static void store(int64_t number, const char *key, const char *value) {
+  sqlite3_bind_int64(upsert_pair, 1, 1);
+  sqlite3_bind_int64(upsert_pair, 2, number);
+  check(sqlite3_bind_text(upsert_pair, 3, key, (int)strlen(key), SQLITE_TRANSIENT));
+  check(sqlite3_bind_text(upsert_pair, 4, value, VALUE_LENGTH, SQLITE_TRANSIENT));
+  run(upsert_pair);
+}
+
+// Gives the first pairs of a conversation the new value, where they have another one.
+static void update(const char *id, int pairs, int changed, const char *value) {
+  char keys[PAIRS_MAX][KEY_MAX + 1];
+  char values[PAIRS_MAX][VALUE_LENGTH + 1];
+  check(sqlite3_bind_text(select_number, 1, id, ID_LENGTH, SQLITE_TRANSIENT));
+  sqlite3_bind_int64(select_number, 2, 1);
+  int64_t number =
+      sqlite3_step(select_number) == SQLITE_ROW ? sqlite3_column_int64(select_number, 0) : 0;
+  check(sqlite3_reset(select_number));
+  sqlite3_bind_int64(select_pairs, 1, number);
+  int found = 0;
+  while (found < PAIRS_MAX && sqlite3_step(select_pairs) == SQLITE_ROW) {
+    snprintf(keys[found], sizeof keys[0], "%s", sqlite3_column_text(select_pairs, 0));
+    snprintf(values[found], sizeof values[0], "%s", sqlite3_column_text(select_pairs, 1));
+    found++;
+  }
+  check(sqlite3_reset(select_pairs));
+  if (found != pairs) {
+    fprintf(stderr, "bare_sqlite: %d pairs, not %d: %.*s\n", found, pairs, ID_LENGTH, id);
+    exit(1);
+  }
+  for (int pair = 0; pair < changed; pair++)
+    if (strcmp(values[pair], value) != 0) store(number, keys[pair], value);
+}
+
+// Stores a conversation whose id sorts after all others.
+static void create(int pairs, int64_t sent, const char *value) {
+  static int64_t seconds;
+  if (seconds == 0) seconds = time(NULL);
+  char id[ID_LENGTH + 1];
+  snprintf(id, sizeof id, "conv_%08" PRIx64 "%010" PRIx64 "%030" PRIx64, seconds, sent,
+           (int64_t)random() << 31 | random());
+  sqlite3_bind_int64(insert_conversation, 1, 1);
+  check(sqlite3_bind_text(insert_conversation, 2, id, ID_LENGTH, SQLITE_TRANSIENT));
+  sqlite3_bind_int64(insert_conversation, 3, seconds);
+  run(insert_conversation);
+  int64_t number = sqlite3_last_insert_rowid(database);
+  for (int pair = 1; pair <= pairs; pair++) {
+    char key[KEY_MAX];
+    snprintf(key, sizeof key, "key%02d", pair);
+    store(number, key, value);
+  }
+}
+
+static char *read_lines(const char *path, size_t *count) {
+  FILE *file = fopen(path, "r");
+  if (file == NULL) {
+    perror(path);
+    exit(1);
+  }
+  fseek(file, 0, SEEK_END);
+  size_t bytes = (size_t)ftell(file);
+  rewind(file);
+  char *text = malloc(bytes);
+  *count = fread(text, 1, bytes, file) / (ID_LENGTH + 1);
+  fclose(file);
+  return text;
+}
+
+static double now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static double processor_seconds(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+int main(int count, char **arguments) {
+  if (count == 2 && strcmp(arguments[1], "--version") == 0) {
+    puts(sqlite3_libversion());
+    return 0;
+  }
+  if (count != 10) {
+    fprintf(stderr, "usage: bare_sqlite update|create DATABASE IDS PAIRS CHANGED GROUP SECONDS"
+                    " SEED ENDING\n");
+    return 64;
+  }
+  int creates = strcmp(arguments[1], "create") == 0;
+  open_database(arguments[2]);
+  size_t ids_count;
+  const char *ids = read_lines(arguments[3], &ids_count);
+  int pairs = atoi(arguments[4]), changed = atoi(arguments[5]), group = atoi(arguments[6]);
+  double seconds = atof(arguments[7]);
+  srandom((unsigned)atoi(arguments[8]));
+
+  // The write-ahead log is new: the first groups, which make it longer, do not count.
+  double start = now() + 0.2, end = start + seconds, busy = 0;
+  int64_t sent = 0, sent_before = 0;
+  for (double time = now(); time < end; time = now()) {
+    if (sent_before == 0 && time >= start) {
+      sent_before = sent;
+      start = time;
+      busy = processor_seconds();
+    }
+    run(begin);
+    for (int place = 0; place < group; place++) {
+      char value[VALUE_LENGTH + 1];
+      sent++;
+      snprintf(value, sizeof value, "%09" PRId64 "%s", 100000000 + sent * 61803399 % 100000000,
+               arguments[9]);
+      run(savepoint);
+      if (creates)
+        create(pairs, sent, value);
+      else
+        update(ids + (size_t)random() % ids_count * (ID_LENGTH + 1), pairs, changed, value);
+      run(release);
+    }
+    run(commit);
+  }
+  busy = processor_seconds() - busy;
+  printf("{\"requests\":%" PRId64 ",\"seconds\":%.6f,\"cpu_us\":%.3f}\n", sent - sent_before,
+         now() - start, busy / (double)(sent - sent_before) * 1e6);
+  sqlite3_close(database);
+}

@@ -1,0 +1,65 @@
+"""What is to be reached, all of it at 64 connections unless it says otherwise."""
+
+from dataclasses import dataclass
+
+import neighbour
+from contest import Cell, large
+
+
+@dataclass(frozen=True)
+class Bar:
+    words: str
+    # The measured value; None when it was not measured.
+    value: float | None
+    least: float | None = None
+    most: float | None = None
+    unit: str = ""
+
+    @property
+    def verdict(self):
+        if self.value is None:
+            return "not measured"
+        is_met = ((self.least is None or self.value >= self.least)
+                  and (self.most is None or self.value <= self.most))
+        return "met" if is_met else "MISSED"
+
+    @property
+    def limit(self):
+        words = f"at least {self.least:g}" if self.most is None else f"at most {self.most:g}"
+        return f"{words}{self.unit}"
+
+
+# Each ratio of requests a second: the workload, and how much of which server's it is to be.
+AGAINST_SERVERS = [
+    ("get", 0.6, "bare_http"),
+    ("update-4", 0.6, "bare_sqlite"),
+    ("get", 3, "smg memory"),
+    ("get", 100, "ogx"),
+    ("update-4", 0.7, "smg memory"),
+    ("update-4", 2, "smg postgresql"),
+    ("update-4", 100, "ogx"),
+]
+AGAINST_ITSELF = 0.8
+MEMORY_MB = 64
+START_MS = 100
+NEIGHBOUR = 3
+
+
+def bars(results, options, memory_mb, start_ms):
+    """All of them, with what was measured."""
+    found = [Bar(f"{workload} of {server}",
+                 results.ratio(Cell(workload), Cell(workload, server=server)), least=least)
+             for workload, least, server in AGAINST_SERVERS]
+    for workload in ("get", "update-4"):
+        here, many = Cell(workload), Cell(workload, 1000)
+        million = Cell(workload, server=large(options.large))
+        found += [
+            Bar(f"{workload} with {options.large or 1_000_000:,} conversations of the same with "
+                f"{options.count:,}", results.ratio(million, here), least=AGAINST_ITSELF),
+            Bar(f"{workload} over 1,000 connections of the same over 64",
+                results.ratio(many, here), least=AGAINST_ITSELF)]
+    return [*found,
+            Bar("memory", memory_mb, most=MEMORY_MB, unit=" MB"),
+            Bar("start to first answer", start_ms, most=START_MS, unit=" ms"),
+            Bar("p99 of get among bad neighbours of the quiet p99",
+                results.ratio(neighbour.LOUD, neighbour.QUIET, "p99_ms"), most=NEIGHBOUR)]

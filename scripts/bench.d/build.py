@@ -1,0 +1,101 @@
+"""What is measured: the release binary, and the databases that it is measured with."""
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def build():
+    """Builds what a host gets installed, and returns the binary."""
+    prefix = ROOT / ".bench/installed"
+    subprocess.run([ROOT / "scripts/install", "--prefix", prefix], check=True, stdout=sys.stderr)
+    return str(prefix / "bin/conversationd")
+
+
+def compile_baseline(folder, name, library):
+    """Compiles a C program that stands in this folder, and returns it."""
+    program = folder / name
+    source = Path(__file__).with_name(f"{name}.c")
+    subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", program, source,
+                    f"-l{library}"], check=True)
+    return program
+
+
+@cache
+def generate(binary, folder, count):
+    """Returns a database of that many conversations, made now or in an earlier run."""
+    def make(path):
+        subprocess.run([ROOT / "scripts/generate", "--count", str(count), "--database", path,
+                        "--binary", binary], check=True, stdout=sys.stderr)
+
+    return kept(binary, folder / f"conversationd-{count}.db", make)
+
+
+@cache
+def with_pairs(binary, folder, count, pairs):
+    """Returns a database with the same conversations, which have so many pairs: key01, key02, …
+
+    The values are scattered, as they are after updates. Those of 16 pairs are `stored_value`s: one
+    workload changes only one of them, and so has to send what the others are.
+    """
+    origin = generate(binary, folder, count)
+    value = "lower(hex(randomblob(10)))" if pairs < 16 else "printf('stored-value-of-%04d', n)"
+
+    def make(path):
+        subprocess.run([binary, "migrate", "--database", path], check=True, capture_output=True)
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("PRAGMA cache_size = -400000")
+            database.execute("ATTACH ? AS origin", [str(origin)])
+            database.execute("INSERT INTO conversations (number, project, id, created_at)"
+                             " SELECT number, project, id, created_at FROM origin.conversations"
+                             " ORDER BY number")
+            database.execute(f"""
+                INSERT INTO metadata (conversation, key, value)
+                WITH RECURSIVE pairs (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM pairs
+                                             WHERE n < {pairs})
+                SELECT number, printf('key%02d', n), {value} FROM conversations CROSS JOIN pairs
+                """)
+            database.commit()
+
+    return kept(binary, folder / f"conversationd-{count}-pairs-{pairs}.db", make)
+
+
+def stored_value(pair):
+    """The value of the n-th of 16 pairs, 20 characters as those that are sent."""
+    return f"stored-value-of-{pair:04}"
+
+
+def kept(binary, database, make):
+    """Returns the database, made anew when there is none or the schema has changed since."""
+    if database.exists() and version(database) == newest_version(binary, database.parent):
+        return database
+    making = database.with_suffix(".making")
+    for leftover in [*database.parent.glob(f"{making.name}*"),
+                     *database.parent.glob(f"{database.name}*")]:
+        leftover.unlink()
+    print(f"making {database}", file=sys.stderr)
+    make(making)
+    making.rename(database)
+    return database
+
+
+def version(database):
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute("PRAGMA user_version").fetchone()[0]
+
+
+@cache
+def newest_version(binary, folder):
+    """The version of the schema of a database that the binary makes."""
+    probe = folder / "conversationd-version.db"
+    probe.unlink(missing_ok=True)
+    subprocess.run([binary, "migrate", "--database", probe], check=True, capture_output=True)
+    try:
+        return version(probe)
+    finally:
+        probe.unlink()

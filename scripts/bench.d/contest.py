@@ -1,0 +1,139 @@
+"""Servers against each other: each in turn, round after round, so that what disturbs the machine
+for a while disturbs all of them."""
+
+import statistics
+import sys
+from typing import NamedTuple
+
+from build import compile_baseline
+from measure import Failure, Run
+from servers import BareHTTP, BareSQLite, Conversationd, Unavailable
+
+OURS = "conversationd"
+# The number of connections at which the bars stand.
+BAR_CONNECTIONS = 64
+
+
+class Cell(NamedTuple):
+    """One cell of the table."""
+
+    workload: str
+    connections: int = BAR_CONNECTIONS
+    server: str = OURS
+
+
+class Results:
+    """The figures of each round of each cell."""
+
+    def __init__(self):
+        self.rounds = {}
+
+    def add(self, cell, figures):
+        self.rounds.setdefault(cell, []).append(figures)
+
+    def values(self, cell, name):
+        return [figures[name] for figures in self.rounds.get(cell, []) if name in figures]
+
+    def median(self, cell, name):
+        """None when it was not measured."""
+        values = self.values(cell, name)
+        return statistics.median(values) if values else None
+
+    def ratios(self, cell, other, name="per_second"):
+        """The cell's figure as a multiple of the other's, in each round."""
+        pairs = zip(self.values(cell, name), self.values(other, name))
+        return [value / against for value, against in pairs]
+
+    def ratio(self, cell, other, name="per_second"):
+        """Their median; None when one of the cells was not measured."""
+        ratios = self.ratios(cell, other, name)
+        return statistics.median(ratios) if ratios else None
+
+
+class Contest:
+    """Runs workloads against conversationd and whatever it is compared with."""
+
+    def __init__(self, options, binary, processors, results):
+        self.options, self.binary, self.processors = options, binary, processors
+        self.results = results
+        # Of each server that was started, or why it was not.
+        self.descriptions = {}
+        self.http = compile_baseline(options.folder, "bare_http", "microhttpd")
+        self.sqlite = compile_baseline(options.folder, "bare_sqlite", "sqlite3")
+
+    def run(self, workload, peers):
+        """Measures all cells of one workload."""
+        options = self.options
+        ours = self.conversationd(options.count, workload.pairs)
+        started = []
+        try:
+            self.start(ours, started)
+            body_bytes = self.check(ours, workload)
+            if workload.baseline == "bare_http":
+                self.start(BareHTTP(self.http, ours, body_bytes), started)
+            elif workload.baseline:
+                self.start(BareSQLite(self.sqlite, ours), started)
+            entries = [(server, number) for number in options.connections for server in started]
+            entries += [(other, BAR_CONNECTIONS) for other in self.others(workload, peers)
+                        if self.start(other, started)]
+            # Those with as many connections one after the other: they are compared.
+            self.rounds(workload, sorted(entries, key=lambda entry: entry[1]))
+        finally:
+            for server in reversed(started):
+                server.stop()
+
+    def conversationd(self, count, pairs):
+        return Conversationd(self.binary, self.options.folder, count, pairs)
+
+    def others(self, workload, peers):
+        """Who is measured at one number of connections only."""
+        if self.options.large and workload.name in ("get", "update-4"):
+            server = self.conversationd(self.options.large, workload.pairs)
+            server.name = large(self.options.large)
+            server.description = "the same with so many conversations"
+            yield server
+        if workload.name in ("get", "update-4", "create"):
+            for peer in peers:
+                yield peer(self.options.folder)
+
+    def start(self, server, started):
+        """Returns whether it runs."""
+        started.append(server)
+        try:
+            with self.processors.use(self.processors.servers):
+                server.start()
+        except Unavailable as reason:
+            started.remove(server)
+            self.descriptions[server.name] = f"left out: {reason}"
+            return False
+        self.descriptions[server.name] = server.description
+        return True
+
+    def check(self, server, workload):
+        """Sends each of the requests once, and returns the length of the first answer."""
+        lengths = []
+        line = server.lines(workload).read_text().split("\n", 1)[0]
+        for request in workload.requests:
+            status, body = server.ask(request.method, request.path.replace("{id}", line),
+                                      request.body.replace("{value}", 20 * "x"))
+            if not 200 <= status < 300:
+                raise Failure(f"{server.name}, {workload.name}: {status} {body.decode()}")
+            lengths.append(len(body))
+        return lengths[0]
+
+    def rounds(self, workload, entries):
+        options = self.options
+        # The first round warms up.
+        for number in range(options.rounds + 1):
+            print(f"{workload.name}, round {number} of {options.rounds}", file=sys.stderr)
+            for server, connections in entries:
+                run = Run(workload, connections, options.seconds, number)
+                figures = server.measure(run, self.processors)
+                if number > 0:
+                    cell = Cell(workload.name, connections, server.name)
+                    self.results.add(cell, {"round": number, **figures})
+
+
+def large(count):
+    """The name of conversationd with a larger database."""
+    return f"{OURS}, {count:,}"

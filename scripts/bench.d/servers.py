@@ -1,0 +1,211 @@
+"""What is measured: conversationd, and the bare programs that it is compared with."""
+
+import http.client
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from build import generate, with_pairs
+from measure import Clock, Failure, load
+
+# How many changes the bare SQLite program commits at a time, if as many connections wait.
+GROUP = 64
+
+
+class Unavailable(Exception):
+    """A server cannot run on this machine."""
+
+
+class Server:
+    """One server, from `start` to `stop`."""
+
+    name = ""
+    # Its version and configuration in a line.
+    description = ""
+    process = None
+    origin = ""
+    headers = {}
+    # How many conversations are asked for.
+    count = 0
+
+    def start(self):
+        """Returns when it answers.
+
+        Raises Unavailable when it cannot run here.
+        """
+        raise NotImplementedError
+
+    def stop(self):
+        if self.process:
+            self.process.terminate()
+            self.process.wait()
+            self.process.stdout.close()
+            self.process = None
+
+    def pids(self):
+        """All its processes."""
+        return [self.process.pid]
+
+    def ids(self, pairs, count):
+        """A file with a line for each of `count` conversations of `pairs` pairs that it has."""
+        raise NotImplementedError
+
+    def lines(self, workload):
+        """A file with a line for each thing that a workload's requests can name."""
+        return self.ids(workload.pairs, self.count)
+
+    def measure(self, run, processors):
+        """Loads it, and returns the figures."""
+        return load(self, run, processors)
+
+    def ask(self, method, path, body=None):
+        """Sends one request on a connection of its own, and returns the status and the body."""
+        with closing(http.client.HTTPConnection(self.origin.removeprefix("http://"))) as connection:
+            fields = {**self.headers, **({"Content-Type": "application/json"} if body else {})}
+            connection.request(method, path, body=body, headers=fields)
+            response = connection.getresponse()
+            return response.status, response.read()
+
+    def spawn(self, command, **options):
+        """Starts a program whose first line ends in its address."""
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        text=True, **options)
+        line = self.process.stdout.readline()
+        if "http://" not in line:
+            raise Failure(f"{self.name} ended with status {self.process.wait()}")
+        self.origin = line.split()[-1]
+
+
+class Conversationd(Server):
+    """conversationd with an API key, on a fresh copy of a database."""
+
+    name = "conversationd"
+    description = ("one API key, which every request shows; synchronous=FULL, no access log, all "
+                   "else as by default")
+    # Without the settings of whoever calls the bench.
+    environment = {**{name: value for name, value in os.environ.items()
+                      if not name.startswith("CONVERSATIOND_")},
+                   "CONVERSATIOND_LOG_REQUESTS": "false"}
+
+    def __init__(self, binary, folder, count, pairs):
+        self.binary, self.folder, self.count, self.pairs = binary, folder, count, pairs
+        self.copy = None
+
+    def start(self):
+        self.prepare()
+        with self.copy.with_name("log").open("w") as log:
+            self.spawn([self.binary, "serve", "--port", "0", "--database", self.copy], stderr=log,
+                       env=self.environment)
+
+    def prepare(self):
+        """Makes the copy and the key."""
+        self.copy = fresh_copy(self)
+        key = subprocess.run(
+            [self.binary, "keys", "create", "--name", "bench", "--database", self.copy],
+            check=True, capture_output=True, text=True).stdout.strip()
+        self.headers = {"Authorization": f"Bearer {key}"}
+
+    def stop(self):
+        super().stop()
+        remove(self.copy)
+
+    def ids(self, pairs, count):
+        return ids_file(self.folder, generate(self.binary, self.folder, self.count), count)
+
+    def lines(self, workload):
+        if workload.pairs is None:
+            return users_file(self.folder, self.count)
+        return super().lines(workload)
+
+
+class BareHTTP(Server):
+    """The bare libmicrohttpd program, which is asked for the same as another server."""
+
+    name = "bare_http"
+    description = ("libmicrohttpd alone, in C: a constant as long as conversationd's answer, by as "
+                   "many event loops")
+
+    def __init__(self, program, other, body_bytes):
+        self.program, self.other, self.body_bytes = program, other, body_bytes
+
+    def start(self):
+        # As many event loops as conversationd starts by itself.
+        loops = len(os.sched_getaffinity(0))
+        self.spawn([self.program, "0", str(loops), str(self.body_bytes)])
+
+    def lines(self, workload):
+        return self.other.lines(workload)
+
+
+class BareSQLite(Server):
+    """The bare SQLite program, on a fresh copy of the database that another server has."""
+
+    name = "bare_sqlite"
+    description = (f"SQLite alone, in C: the same changes in a loop, as many to a commit as there "
+                   f"are connections, but at most {GROUP}")
+
+    def __init__(self, program, other):
+        self.program, self.other = program, other
+        self.copy = None
+
+    def start(self):
+        self.copy = fresh_copy(self.other)
+
+    def stop(self):
+        remove(self.copy)
+
+    def measure(self, run, processors):
+        workload = run.workload
+        clock = Clock()
+        with processors.use(processors.servers):
+            done = subprocess.run(
+                [self.program, workload.baseline, self.copy, self.other.lines(workload),
+                 str(workload.pairs), str(workload.changed), str(min(GROUP, run.connections)),
+                 str(run.seconds), run.seed, run.ending], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failure(done.stderr.strip())
+        figures = json.loads(done.stdout)
+        _, _, other_seconds = clock.spent()
+        return {**figures, "per_second": figures["requests"] / figures["seconds"],
+                "other_load": other_seconds / figures["seconds"]}
+
+
+def fresh_copy(server):
+    """Returns a copy of the database that a server is to have, alone in a new folder."""
+    numbers = server.binary, server.folder, server.count
+    origin = generate(*numbers) if server.pairs is None else with_pairs(*numbers, server.pairs)
+    copy = Path(tempfile.mkdtemp(prefix="run-", dir=server.folder)) / "conversations.db"
+    shutil.copyfile(origin, copy)
+    # Not to be written to the disk while something is measured.
+    os.sync()
+    return copy
+
+
+def remove(copy):
+    if copy:
+        shutil.rmtree(copy.parent, ignore_errors=True)
+
+
+def ids_file(folder, database, count):
+    """A file with the ids of that many conversations of a database, spread over all of it."""
+    file = folder / f"{database.stem}-{count}.ids"
+    if not file.exists() or file.stat().st_mtime < database.stat().st_mtime:
+        with closing(sqlite3.connect(database)) as connection:
+            rows = connection.execute("SELECT id FROM conversations ORDER BY number").fetchall()
+        chosen = (rows[place * len(rows) // count][0] for place in range(count))
+        file.write_text("".join(f"{id}\n" for id in chosen))
+    return file
+
+
+def users_file(folder, count):
+    """A file with users of a database by scripts/generate: those whose names are longest, since
+    load.lua needs lines of equal length."""
+    users = [f"u{number}" for number in range(1, count // 50 + 2)]
+    file = folder / f"conversationd-{count}.users"
+    file.write_text("".join(f"{user}\n" for user in users if len(user) == len(users[-1])))
+    return file
