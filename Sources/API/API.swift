@@ -61,61 +61,88 @@ public struct API: Sendable {
     rateLimit = RateLimit(perMinute: settings.requestsPerMinuteMax)
   }
 
-  /// What became known of a request on its way, for its answer's header fields and the metrics.
-  private struct Findings {
+  // What is answered may be secret and is out of date soon; and nobody shall take it for a page.
+  private static let fieldsOfAll: HTTPFields = [
+    .openAIVersion: "2020-10-01", .cacheControl: "no-store", .xContentTypeOptions: "nosniff",
+  ]
+
+  /// A request on its way, and what became known of it for its answer's header fields and the metrics.
+  private struct Progress {
+    let request: Request
+    let id = RequestID()
+    let start = ContinuousClock.now
     var routeIndex: Int?
     var allowance: RateLimit.Allowance?
   }
 
-  /// Answers one request. Runs where it is called, and suspends only while a write or a query does.
-  public func respond(to request: Request) async -> Response {
-    let start = ContinuousClock.now
-    let id = RequestID()
-    var findings = Findings()
-    var response: Response
-    var code: String?
-    do {
-      response = try await route(request, id, start, &findings)
-    } catch {
-      let answer = ErrorAnswer(error)
-      response = answer.response
-      code = answer.code
-      metrics.rejected(reason: answer.reason)
-      if let cause = error.cause {
-        logger.error(
-          "request failed",
-          metadata: [
-            "request_id": "\(id)", "status": "\(response.status.code)", "cause": "\(cause)",
-          ])
+  /// Answers one request: at once, unless it has to wait for a write or a query.
+  public func respond(to request: Request) -> Answer {
+    var progress = Progress(request: request)
+    do throws(APIError) {
+      switch try begin(&progress) {
+      case .answered(let response):
+        return .ready(finish(progress, response))
+      case .waiting(let handler, let call):
+        return .later { [progress] in
+          do throws(APIError) {
+            return finish(progress, try await handler(self, call))
+          } catch {
+            return fail(progress, error)
+          }
+        }
       }
+    } catch {
+      return .ready(fail(progress, error))
     }
-    let elapsed = ContinuousClock.now - start
-    response.headers[.requestID] = id.description
-    response.headers[.openAIVersion] = "2020-10-01"
-    response.headers[.openAIProcessingMilliseconds] = String(elapsed.wholeMilliseconds)
-    // What is answered may be secret and is out of date soon; and nobody shall take it for a page.
-    response.headers[.cacheControl] = "no-store"
-    response.headers[.xContentTypeOptions] = "nosniff"
-    if let allowance = findings.allowance {
+  }
+
+  private func fail(_ progress: Progress, _ error: APIError) -> Response {
+    let answer = ErrorAnswer(error)
+    metrics.rejected(reason: answer.reason)
+    if let cause = error.cause {
+      logger.error(
+        "request failed",
+        metadata: [
+          "request_id": "\(progress.id)", "status": "\(answer.status.code)", "cause": "\(cause)",
+        ])
+    }
+    return finish(progress, answer.response, code: answer.code)
+  }
+
+  // Consumed, so that its fields are added to and not copied.
+  private func finish(
+    _ progress: Progress, _ response: consuming Response, code: String? = nil
+  ) -> Response {
+    let elapsed = ContinuousClock.now - progress.start
+    response.headers.append(HTTPField(name: .requestID, value: progress.id.description))
+    response.headers.append(
+      HTTPField(name: .openAIProcessingMilliseconds, value: String(elapsed.wholeMilliseconds)))
+    response.headers.append(contentsOf: Self.fieldsOfAll)
+    if let allowance = progress.allowance {
       for field in allowance.headers { response.headers.append(field) }
     }
-    crossOrigin.expose(&response, to: request)
+    crossOrigin.expose(&response, to: progress.request)
     metrics.answered(
-      route: findings.routeIndex, method: request.method, status: response.status.code,
+      route: progress.routeIndex, method: progress.request.method, status: response.status.code,
       duration: elapsed)
-    if settings.logsRequests { log(request, id, response.status, code, elapsed) }
+    if settings.logsRequests { log(progress, response.status, code, elapsed) }
     return response
   }
 
-  /// The checks stand in the contract's order: who asks, for what, and only then the rest.
-  private func route(
-    _ request: Request, _ id: RequestID, _ now: ContinuousClock.Instant,
-    _ findings: inout Findings
-  ) async throws(APIError) -> Response {
+  private enum Step {
+    case answered(Response)
+    case waiting(Operation.WaitingHandler, Call)
+  }
+
+  /// Finds out who asks and for what, and answers what can be read at once, as of the same moment. The
+  /// checks stand in the contract's order: who asks, for what, and only then the rest.
+  private func begin(_ progress: inout Progress) throws(APIError) -> Step {
+    let request = progress.request
     let found = Result { () throws(APIError) in try Route.find(request) }
-    findings.routeIndex = (try? found.get())?.index
-    if let answer = crossOrigin.preflight(request) { return answer }
-    let access = try isOpen(findings.routeIndex) ? nil : admit(request, now, &findings)
+    progress.routeIndex = (try? found.get())?.index
+    if let answer = crossOrigin.preflight(request) { return .answered(answer) }
+    var snapshot = repository.snapshot()
+    let access = try isOpen(progress.routeIndex) ? nil : admit(&progress, &snapshot)
     let match = try found.get()
     let operation = try match.route.operation(for: request)
     if access?.isReadOnly == true, operation.method != .get { throw .keyIsReadOnly }
@@ -129,10 +156,13 @@ public struct API: Sendable {
     if !operation.takesQuery, let parameter = query.first {
       throw .unknownParameter(parameter.name)
     }
-    return try await operation.handler(
-      self,
-      Call(
-        id: id, request: request, access: access, pathParameters: match.parameters, query: query))
+    let call = Call(
+      id: progress.id, request: request, access: access, pathParameters: match.parameters,
+      query: query)
+    switch operation.handler {
+    case .atOnce(let handler): return .answered(try handler(self, call, &snapshot))
+    case .waiting(let handler): return .waiting(handler, call)
+    }
   }
 
   /// What no route has is not told to strangers either.
@@ -145,12 +175,12 @@ public struct API: Sendable {
   }
 
   private func admit(
-    _ request: Request, _ now: ContinuousClock.Instant, _ findings: inout Findings
+    _ progress: inout Progress, _ snapshot: inout Snapshot
   ) throws(APIError) -> Access {
-    let access = try authenticate(request)
+    let access = try authenticate(progress.request, &snapshot)
     if let rateLimit {
-      let allowance = rateLimit.take(key: access.keyNumber, now: now)
-      findings.allowance = allowance
+      let allowance = rateLimit.take(key: access.keyNumber, now: progress.start)
+      progress.allowance = allowance
       guard allowance.retryAfter == nil else { throw .rateLimited(allowance) }
     }
     return access
@@ -168,9 +198,9 @@ public struct API: Sendable {
   }
 
   private func log(
-    _ request: Request, _ id: RequestID, _ status: HTTPResponse.Status, _ code: String?,
-    _ elapsed: Duration
+    _ progress: Progress, _ status: HTTPResponse.Status, _ code: String?, _ elapsed: Duration
   ) {
+    let request = progress.request
     var metadata: Logger.Metadata = [
       "method": "\(request.method.rawValue)",
       // Without the query, which names metadata; and without control characters, which could
@@ -178,7 +208,7 @@ public struct API: Sendable {
       "path": "\(request.target.path.visibleASCII)",
       "status": "\(status.code)",
       "milliseconds": "\(elapsed.shownMilliseconds)",
-      "request_id": "\(id)",
+      "request_id": "\(progress.id)",
     ]
     if let code { metadata["code"] = "\(code)" }
     if let clientID = RequestID.clientID(in: request.headers) {

@@ -8,17 +8,19 @@ extension API {
   /// none was ever made, by the address at which it came in.
   ///
   /// - Throws: `.missingKey`, `.incorrectKey`, `.otherProject`; `.hostNotLoopback`, `.originNotOwn`.
-  func authenticate(_ request: Request) throws(APIError) -> Access {
-    guard try looking({ () throws(RepositoryError) in try repository.requiresKey() }) else {
+  func authenticate(
+    _ request: Request, _ snapshot: inout Snapshot
+  ) throws(APIError) -> Access {
+    guard try looking({ () throws(RepositoryError) in try snapshot.requiresKey() }) else {
       try LoopbackGuard.admit(request, crossOrigin: crossOrigin)
       return .withoutKey
     }
     guard let key = Self.bearerToken(in: request.headers) else { throw .missingKey }
     let access = try looking { () throws(RepositoryError) in
-      try repository.access(keyHash: APIKey.hash(of: key))
+      try snapshot.access(keyHash: APIKey.hash(of: key))
     }
     guard let access else { throw .incorrectKey(key) }
-    let project = request.headers[.openAIProject]
+    let project = request.headers.value(of: .openAIProject)
     guard project?.hasSameBytes(as: access.projectName) != false else {
       throw .otherProject(own: access.projectName)
     }
@@ -35,12 +37,14 @@ extension API {
 
   /// - Returns: What follows `Bearer`, whatever its case; nil when there is no such field.
   private static func bearerToken(in headers: HTTPFields) -> String? {
-    guard let field = headers[.authorization] else { return nil }
-    let bytes = field.utf8
-    guard let space = bytes.firstIndex(of: UInt8(ascii: " ")),
-      Substring(bytes[..<space]).lowercased() == "bearer"
+    guard let field = headers.value(of: .authorization) else { return nil }
+    let bytes = field.utf8Span.span
+    let scheme = "bearer "
+    let prefix = scheme.utf8Span.span
+    guard bytes.count > prefix.count,
+      prefix.indices.allSatisfy({ bytes[$0] | 0x20 == prefix[$0] })
     else { return nil }
-    let token = bytes[space...].drop { $0 == UInt8(ascii: " ") }
-    return token.isEmpty ? nil : String(Substring(token))
+    let token = Substring(field.utf8.dropFirst(prefix.count).drop { $0 == UInt8(ascii: " ") })
+    return token.isEmpty ? nil : String(token)
   }
 }

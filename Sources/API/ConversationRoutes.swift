@@ -41,11 +41,13 @@ extension API {
   }
 
   /// `GET /v1/conversations/{conversation_id}`
-  func retrieveConversation(_ call: Call) throws(APIError) -> Response {
+  func retrieveConversation(
+    _ call: Call, _ snapshot: inout Snapshot
+  ) throws(APIError) -> Response {
     let id = try conversationID(call)
     let conversation: Conversation
     do {
-      conversation = try repository.conversation(id, in: call.project)
+      conversation = try snapshot.conversation(id, in: call.project)
     } catch {
       throw APIError(error, id: id.description)
     }
@@ -102,9 +104,9 @@ extension API {
   }
 
   private func idempotencyKey(_ request: Request) throws(APIError) -> IdempotencyKey? {
-    guard let text = request.headers[.idempotencyKey], case .bytes(let body) = request.body else {
-      return nil
-    }
+    guard let text = request.headers.value(of: .idempotencyKey),
+      case .bytes(let body) = request.body
+    else { return nil }
     guard let key = IdempotencyKey(text, request: body) else { throw .malformedIdempotencyKey }
     return key
   }

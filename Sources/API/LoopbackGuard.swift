@@ -9,9 +9,9 @@ enum LoopbackGuard {
   /// - Throws: `.hostNotLoopback`, `.originNotOwn`.
   static func admit(_ request: Request, crossOrigin: CrossOrigin) throws(APIError) {
     // HTTP/1.1 demands the field, and the server refuses requests without it; browsers send it.
-    let host = request.target.authority ?? request.headers[.host]
+    let host = request.target.authority ?? request.headers.value(of: .host)
     if let host, !isLoopback(host) { throw .hostNotLoopback(host) }
-    if let origin = request.headers[.origin],
+    if let origin = request.headers.value(of: .origin),
       origin.lowercased() != "http://\(host?.lowercased() ?? "")",
       origin.lowercased() != "https://\(host?.lowercased() ?? "")", !crossOrigin.allows(request)
     {

@@ -22,7 +22,7 @@ struct RequestBody {
       members = []
       return
     }
-    if let contentType = request.headers[.contentType] {
+    if let contentType = request.headers.value(of: .contentType) {
       // Bytes are looked at: a semicolon and a combining mark after it are one `Character`, and
       // U+037E is equal to a semicolon.
       let bytes = contentType.utf8.prefix { $0 != UInt8(ascii: ";") }

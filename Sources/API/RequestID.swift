@@ -1,5 +1,7 @@
 internal import Conversations
+internal import HTTP
 internal import HTTPTypes
+internal import Synchronization
 
 /// The name of one request, for its client (`x-request-id`) and the log: `req_` and 32 hexadecimal
 /// digits.
@@ -9,13 +11,20 @@ struct RequestID: CustomStringConvertible, Sendable {
   /// The most characters of a client's own id that the log takes.
   private static let clientIDLengthMax = 512
 
+  /// Where this process begins to count. An id tells a request from all others and keeps no secret, so
+  /// it need not be drawn from the system each time, which costs two calls of it.
+  private static let first = UInt128.random(in: 0...(.max))
+  private static let count = Atomic<UInt64>(0)
+
   init() {
-    description = "req_" + String(hexadecimal: UInt128.random(in: 0...(.max)))
+    let number = Self.count.add(1, ordering: .relaxed).oldValue
+    description = "req_" + String(hexadecimal: Self.first &+ UInt128(number))
   }
 
   /// The client's own id, when it sent one that may stand in a log: visible ASCII and spaces.
   static func clientID(in headers: HTTPFields) -> String? {
-    guard let id = headers[.clientRequestID], !id.isEmpty, id.utf8.count <= clientIDLengthMax,
+    guard let id = headers.value(of: .clientRequestID), !id.isEmpty,
+      id.utf8.count <= clientIDLengthMax,
       id.utf8.allSatisfy({ (0x20...0x7e).contains($0) })
     else { return nil }
     return id

@@ -1,9 +1,20 @@
+internal import Conversations
 internal import HTTP
 internal import HTTPTypes
+internal import Repository
 
 /// What one method of a path does.
 struct Operation: Sendable {
-  typealias Handler = @Sendable (API, Call) async throws(APIError) -> Response
+  /// How it is answered.
+  enum Handler: Sendable {
+    /// Where the request arrived; what it reads is of the same moment as the look at the API key.
+    case atOnce(PromptHandler)
+    /// When what it waits for is done.
+    case waiting(WaitingHandler)
+  }
+  typealias PromptHandler =
+    @Sendable (API, Call, inout Snapshot) throws(APIError) -> Response
+  typealias WaitingHandler = @Sendable (API, Call) async throws(APIError) -> Response
 
   let method: HTTPRequest.Method
   /// Whether it has query parameters; one that has none refuses every one.
@@ -15,9 +26,15 @@ struct Operation: Sendable {
 
   static func on(
     _ method: HTTPRequest.Method, takesQuery: Bool = false, isTiny: Bool = false,
-    _ handler: @escaping Handler
+    _ handler: @escaping WaitingHandler
   ) -> Operation {
-    Operation(method: method, takesQuery: takesQuery, isTiny: isTiny, handler: handler)
+    Operation(method: method, takesQuery: takesQuery, isTiny: isTiny, handler: .waiting(handler))
+  }
+
+  static func atOnce(
+    _ method: HTTPRequest.Method, isTiny: Bool = false, _ handler: @escaping PromptHandler
+  ) -> Operation {
+    Operation(method: method, takesQuery: false, isTiny: isTiny, handler: .atOnce(handler))
   }
 }
 
@@ -56,22 +73,24 @@ struct Route: Sendable {
       .on(.post) { api, call async throws(APIError) in try await api.createConversation(call) }),
     Route(
       "/v1/conversations/{conversation_id}",
-      .on(.get) { api, call async throws(APIError) in try api.retrieveConversation(call) },
+      .atOnce(.get) { api, call, snapshot throws(APIError) in
+        try api.retrieveConversation(call, &snapshot)
+      },
       .on(.post) { api, call async throws(APIError) in try await api.updateConversation(call) },
       .on(.patch) { api, call async throws(APIError) in try await api.patchConversation(call) },
       .on(.delete) { api, call async throws(APIError) in try await api.deleteConversation(call) }),
     Route(
       "/healthz", for: .everybody,
-      .on(.get, isTiny: true) { api, _ async throws(APIError) in api.health() }),
+      .atOnce(.get, isTiny: true) { api, _, _ throws(APIError) in api.health() }),
     Route(
       "/readyz", for: .everybody,
       .on(.get, isTiny: true) { api, _ async throws(APIError) in try await api.readiness() }),
     Route(
       "/openapi.json", for: .everybody,
-      .on(.get) { api, _ async throws(APIError) in api.description() }),
+      .atOnce(.get) { api, _, _ throws(APIError) in api.description() }),
     Route(
       "/metrics", for: .watchers,
-      .on(.get) { api, _ async throws(APIError) in api.measurements() }),
+      .atOnce(.get) { api, _, _ throws(APIError) in api.measurements() }),
   ]
 
   private init(_ path: String, for audience: Audience = .keyHolders, _ operations: Operation...) {
@@ -136,7 +155,7 @@ struct Route: Sendable {
     var parameters: [String] = []
     for (segment, text) in zip(segments, candidate) {
       switch segment {
-      case .literal(let literal): if !literal.utf8.elementsEqual(text.utf8) { return nil }
+      case .literal(let literal): if !literal.hasSameBytes(as: text) { return nil }
       case .parameter: if text.isEmpty { return nil } else { parameters.append(text) }
       }
     }

@@ -2,7 +2,12 @@
 
 #include <sqlite3.h>
 
-// sqlite3_db_config is variadic, and Swift cannot call variadic C functions.
+// sqlite3_config and sqlite3_db_config are variadic, and Swift cannot call variadic C functions.
+
+/// Sets an SQLITE_CONFIG_… switch that takes an int.
+static inline int conversationd_config(int option, int value) {
+  return sqlite3_config(option, value);
+}
 
 /// Turns an SQLITE_DBCONFIG_… switch that takes an int and reports into an int on or off.
 static inline int conversationd_db_config(sqlite3 *db, int option, int value) {

@@ -17,7 +17,7 @@ public struct ContentHash: Hashable, Sendable, CustomStringConvertible {
   /// - Returns: nil for every other form.
   public init?(_ text: some StringProtocol) {
     guard text.utf8.count == 32,
-      text.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }),
+      text.utf8.allSatisfy(\.isLowercaseHexDigit),
       let value = UInt128(text, radix: 16)
     else { return nil }
     self.value = value
@@ -26,7 +26,9 @@ public struct ContentHash: Hashable, Sendable, CustomStringConvertible {
   /// Hashes what a client sees of a conversation.
   init(of conversation: Conversation) {
     // One buffer and one call: the library's cost is in its calls.
-    var bytes = [Self.formVersion]
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(512)
+    bytes.append(Self.formVersion)
     bytes.append(contentsOf: conversation.id.description.utf8)
     for pair in conversation.metadata.pairs {
       Self.append(pair.key, to: &bytes)
@@ -42,7 +44,7 @@ public struct ContentHash: Hashable, Sendable, CustomStringConvertible {
     let count = UInt16(text.utf8.count)
     bytes.append(UInt8(count >> 8))
     bytes.append(UInt8(count & 0xff))
-    bytes.append(contentsOf: text.utf8)
+    text.utf8Span.span.withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
   }
 }
 

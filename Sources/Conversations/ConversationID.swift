@@ -13,9 +13,9 @@ public struct ConversationID: Hashable, Sendable, CustomStringConvertible {
   ///
   /// - Returns: nil for every other form; no conversation can have such an id.
   public init?(_ text: String) {
-    let digits = text.utf8.dropFirst(Self.prefix.utf8.count)
-    guard text.utf8.starts(with: Self.prefix.utf8), digits.count == Self.digitCount,
-      digits.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
+    let bytes = text.utf8Span.span
+    guard bytes.count == Self.prefix.utf8.count + Self.digitCount, text.hasPrefix(Self.prefix),
+      (Self.prefix.utf8.count..<bytes.count).allSatisfy({ bytes[$0].isLowercaseHexDigit })
     else { return nil }
     description = text
   }
@@ -78,8 +78,12 @@ public struct ConversationID: Hashable, Sendable, CustomStringConvertible {
   }
 
   private func digits<Value: FixedWidthInteger>(_ range: Range<Int>) -> Value {
-    let digits = description.utf8.dropFirst(Self.prefix.utf8.count + range.lowerBound)
-    return Value(Substring(digits.prefix(range.count)), radix: 16)!
+    let bytes = description.utf8Span.span
+    let start = Self.prefix.utf8.count + range.lowerBound
+    return (start..<start + range.count).reduce(0) { value, index in
+      let digit = bytes[index]
+      return value << 4 | Value(digit < 0x3a ? digit - 0x30 : digit - 0x57)
+    }
   }
 }
 

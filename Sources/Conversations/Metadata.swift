@@ -23,11 +23,11 @@ public struct Metadata: Sendable {
       if let length = Self.length(of: key, over: keyLengthMax) {
         throw .keyTooLong(key: key, length: length)
       }
-      if key.utf8.contains(0) { throw .keyContainsNUL(key: key) }
+      if key.containsNUL { throw .keyContainsNUL(key: key) }
       if let length = Self.length(of: value, over: valueLengthMax) {
         throw .valueTooLong(key: key, length: length)
       }
-      if value.utf8.contains(0) { throw .valueContainsNUL(key: key) }
+      if value.containsNUL { throw .valueContainsNUL(key: key) }
       self.key = key
       self.value = value
     }
@@ -52,6 +52,11 @@ public struct Metadata: Sendable {
   /// - Throws: `.tooManyPairs`, `.duplicateKey`.
   public init(_ pairs: [Pair]) throws(MetadataError) {
     try Self.requireRoom(for: pairs.count)
+    // As they come from the database.
+    if pairs.indices.dropFirst().allSatisfy({ pairs[$0 - 1].key.precedes(pairs[$0].key) }) {
+      self.init(sorted: pairs)
+      return
+    }
     let sorted = pairs.sorted { $0.key.precedes($1.key) }
     for (pair, next) in zip(sorted, sorted.dropFirst()) where pair.key.hasSameBytes(as: next.key) {
       throw .duplicateKey(key: pair.key)
@@ -69,6 +74,25 @@ public struct Metadata: Sendable {
   /// The value of a key, if the set has it.
   public func value(for key: String) -> String? {
     pairs.first { $0.key.hasSameBytes(as: key) }?.value
+  }
+
+  /// What makes another set of this one: the keys that go, and the pairs that are new or have another
+  /// value.
+  public func difference(to other: Metadata) -> (removed: [String], set: [Pair]) {
+    var removed: [String] = []
+    var set: [Pair] = []
+    // Both are sorted, so one walk through the two meets equal keys at the same time.
+    var rest = pairs[...]
+    for pair in other.pairs {
+      while let old = rest.first, old.key.precedes(pair.key) {
+        removed.append(old.key)
+        rest.removeFirst()
+      }
+      let old = rest.first.flatMap { $0.key.hasSameBytes(as: pair.key) ? $0 : nil }
+      if old != nil { rest.removeFirst() }
+      if old?.value.hasSameBytes(as: pair.value) != true { set.append(pair) }
+    }
+    return (removed + rest.map(\.key), set)
   }
 
   private init(sorted pairs: [Pair]) {
@@ -102,13 +126,23 @@ public enum MetadataError: Error, Equatable, Sendable {
 }
 
 extension String {
+  fileprivate var containsNUL: Bool {
+    let bytes = utf8Span.span
+    return bytes.indices.contains { bytes[$0] == 0 }
+  }
+
   /// Whether both are the same code points, not merely canonically equivalent.
   public func hasSameBytes(as other: String) -> Bool {
-    utf8.elementsEqual(other.utf8)
+    let (bytes, others) = (utf8Span.span, other.utf8Span.span)
+    return bytes.count == others.count && bytes.indices.allSatisfy { bytes[$0] == others[$0] }
   }
 
   /// Code point order, which is the order of UTF-8 bytes.
   public func precedes(_ other: String) -> Bool {
-    utf8.lexicographicallyPrecedes(other.utf8)
+    let (bytes, others) = (utf8Span.span, other.utf8Span.span)
+    for index in 0..<min(bytes.count, others.count) where bytes[index] != others[index] {
+      return bytes[index] < others[index]
+    }
+    return bytes.count < others.count
   }
 }

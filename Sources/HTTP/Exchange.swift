@@ -7,7 +7,7 @@ internal import Synchronization
 /// answer to libmicrohttpd.
 ///
 /// `@unchecked Sendable` because only two threads touch it, one after the other: the event loop of
-/// its connection has all of it, except that whoever ends the handler writes `response` before it
+/// its connection has all of it, except that whoever ends the task writes `response` before it
 /// sets `handover` to `.finished`, and the event loop reads `response` after it has seen that.
 final class Exchange: @unchecked Sendable {
   /// How much content each request may have in any case, so that a small one finds room beside many
@@ -40,13 +40,13 @@ final class Exchange: @unchecked Sendable {
     case headers, content, handler
   }
 
-  /// Who has the request while the handler works (the handler's end and the event loop race).
+  /// Who has the request while its task works (the task's end and the event loop race).
   private enum Handover: Int, AtomicRepresentable {
-    /// The handler has not returned, and the event loop has not suspended the connection.
+    /// The task has not ended, and the event loop has not suspended the connection.
     case running
-    /// The handler has returned.
+    /// The task has ended.
     case finished
-    /// The connection is suspended, and the handler's end resumes it.
+    /// The connection is suspended, and the task's end resumes it.
     case suspended
   }
 
@@ -117,7 +117,7 @@ final class Exchange: @unchecked Sendable {
     headers = received.fields
     if received.isAmbiguous { return .ambiguous }
     // libmicrohttpd has seen that it is a number of 64 bits.
-    length = headers[.contentLength].flatMap { UInt64($0) }
+    length = headers.value(of: .contentLength).flatMap { UInt64($0) }
     if let length, length > UInt64(context.bodyBytesMax) {
       return .tooLarge(bytesMax: context.bodyBytesMax)
     }
@@ -155,8 +155,9 @@ final class Exchange: @unchecked Sendable {
 
   // MARK: Answering
 
-  /// Starts the handler on this thread. When it suspends, so does the connection, and whichever of
-  /// the two comes second sees what the other did.
+  /// Calls the handler on this thread. A task costs as much as a quarter of a read, so that only what
+  /// has to wait becomes one. When the task suspends, so does the connection, and whichever of the two
+  /// comes second sees what the other did.
   private func run(_ body: Request.Body) -> Bool {
     phase = .handler
     guard client.requestArrived() else { return false }
@@ -167,8 +168,15 @@ final class Exchange: @unchecked Sendable {
       context.handlersRunning.subtract(1, ordering: .relaxed)
       return false
     }
-    let request = Request(method: method, target: target, headers: headers, body: body)
-    Task.immediate { await self.answer(request) }
+    switch context.handler(
+      Request(method: method, target: target, headers: headers, body: body))
+    {
+    case .ready(let response):
+      context.handlersRunning.subtract(1, ordering: .releasing)
+      return queue(response)
+    case .later(let respond):
+      Task.immediate { await self.finish(respond) }
+    }
     if handover.load(ordering: .acquiring) == .finished { return queueResponse() }
 
     MHD_suspend_connection(connection)
@@ -178,8 +186,8 @@ final class Exchange: @unchecked Sendable {
     return true
   }
 
-  private func answer(_ request: Request) async {
-    response = await context.handler(request)
+  private func finish(_ respond: @Sendable () async -> Response) async {
+    response = await respond()
     if handover.exchange(.finished, ordering: .acquiringAndReleasing) == .suspended {
       MHD_resume_connection(connection)
     }
@@ -188,6 +196,10 @@ final class Exchange: @unchecked Sendable {
 
   private func queueResponse() -> Bool {
     guard let response else { preconditionFailure("finished without a response") }
+    return queue(response)
+  }
+
+  private func queue(_ response: Response) -> Bool {
     client.answerBegins()
     heldAnswerBytes = response.body.count
     context.heldAnswerBytes.add(heldAnswerBytes, ordering: .relaxed)
@@ -199,7 +211,10 @@ final class Exchange: @unchecked Sendable {
     guard let answer else { return false }
     defer { MHD_destroy_response(answer) }
     for field in response.headers {
-      MHD_add_response_header(answer, field.name.rawName, field.value)
+      // Passed on by itself, a string would be copied into an array first.
+      field.name.rawName.withCString { name in
+        field.value.withCString { value in _ = MHD_add_response_header(answer, name, value) }
+      }
     }
     if context.isStopping.load(ordering: .relaxed) {
       MHD_add_response_header(answer, "Connection", "close")
@@ -221,21 +236,40 @@ final class Exchange: @unchecked Sendable {
 /// The header fields of one request, collected from libmicrohttpd.
 private struct ReceivedHeaders {
   var fields = HTTPFields()
+  private var lengthCount = 0
+  private var codingCount = 0
+  private var hostCount = 0
   private var hasUnclearField = false
-  private static let host = HTTPField.Name("Host")!
+
+  init() {
+    fields.reserveCapacity(12)
+  }
 
   mutating func append(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
     guard let name = HTTPField.Name(String(decoding: name, as: UTF8.self)) else {
       hasUnclearField = true
       return
     }
-    let field = HTTPField(name: name, value: value)
-    // libmicrohttpd takes a coding with a space after it for another one, and waits for its end.
-    if name == .transferEncoding, field.value.utf8.count != value.count { hasUnclearField = true }
+    let field =
+      if let text = try? UTF8Span(validating: value.bindMemory(to: UInt8.self).span) {
+        HTTPField(name: name, value: String(copying: text))
+      } else {
+        HTTPField(name: name, value: value)
+      }
+    switch name.canonicalName {
+    case "host": hostCount += 1
+    case "content-length": lengthCount += 1
+    case "transfer-encoding":
+      codingCount += 1
+      // libmicrohttpd takes a coding with a space after it for another one, and waits for its end.
+      if field.value.utf8.count != value.count || field.value.lowercased() != "chunked" {
+        hasUnclearField = true
+      }
     // It puts a folded line behind the name: a folded length is no length, and the content would be
     // the next request.
-    if name != .transferEncoding, name != .contentLength, Self.beginsAsLengthOrCoding(name) {
+    case let other where other.hasPrefix("content-length") || other.hasPrefix("transfer-encoding"):
       hasUnclearField = true
+    default: break
     }
     fields.append(field)
   }
@@ -243,15 +277,6 @@ private struct ReceivedHeaders {
   /// libmicrohttpd would take the first of two lengths or hosts, and any transfer coding for none; a
   /// name with a space before its colon may be one of the fields in a proxy's eyes.
   var isAmbiguous: Bool {
-    let lengths = fields[values: .contentLength]
-    let codings = fields[values: .transferEncoding]
-    return hasUnclearField || lengths.count > 1 || codings.count > 1
-      || fields[values: Self.host].count > 1
-      || (!codings.isEmpty && (!lengths.isEmpty || codings[0].lowercased() != "chunked"))
-  }
-
-  private static func beginsAsLengthOrCoding(_ name: HTTPField.Name) -> Bool {
-    let name = name.canonicalName.utf8
-    return name.starts(with: "content-length".utf8) || name.starts(with: "transfer-encoding".utf8)
+    hasUnclearField || hostCount > 1 || lengthCount + codingCount > 1
   }
 }

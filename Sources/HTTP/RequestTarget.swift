@@ -21,10 +21,10 @@ public struct RequestTarget: Sendable {
     } else {
       authority = nil
     }
-    let mark = rest.utf8.firstIndex(of: UInt8(ascii: "?"))
-    let path = rest[..<(mark ?? rest.endIndex)]
-    self.path = path.isEmpty ? "/" : String(path)
-    query = mark.map { String(rest[rest.utf8.index(after: $0)...]) }
+    let bytes = rest.utf8Span.span
+    let mark = bytes.firstIndex(of: UInt8(ascii: "?"))
+    query = mark.map { String(bytes.extracting(($0 + 1)...)) }
+    path = rest.isEmpty || mark == 0 ? "/" : String(bytes.extracting(..<(mark ?? bytes.count)))
   }
 
   private static func scheme(of raw: Substring) -> String? {
@@ -36,10 +36,14 @@ public struct RequestTarget: Sendable {
   /// - Throws: The first segment that cannot be decoded.
   public func pathSegments() throws(PercentDecodingError) -> [String] {
     var segments: [String] = []
+    segments.reserveCapacity(4)
+    // The bytes in place: each request comes here, and views of a string cost ten times as much.
+    let bytes = path.utf8Span.span
     let slash = UInt8(ascii: "/")
-    let rest = path.utf8.first == slash ? path.utf8.dropFirst() : path.utf8[...]
-    for segment in rest.split(separator: slash, omittingEmptySubsequences: false) {
-      segments.append(try String(percentDecoding: Substring(segment)))
+    var start = bytes[0] == slash ? 1 : 0
+    for index in start...bytes.count where index == bytes.count || bytes[index] == slash {
+      segments.append(try String(percentDecoding: bytes.extracting(start..<index)))
+      start = index + 1
     }
     return segments
   }
@@ -50,12 +54,18 @@ public struct RequestTarget: Sendable {
   /// - Throws: The first name or value that cannot be decoded.
   public func queryParameters() throws(PercentDecodingError) -> [(name: String, value: String)] {
     var parameters: [(name: String, value: String)] = []
-    for part in (query ?? "").utf8.split(separator: UInt8(ascii: "&")) {
-      let halves = part.split(
-        separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-      let name = try String(percentDecoding: Substring(halves[0]), plusIsSpace: true)
+    let query = query ?? ""
+    let bytes = query.utf8Span.span
+    var start = 0
+    while start < bytes.count {
+      let rest = bytes.extracting(start...)
+      let part = rest.extracting(..<(rest.firstIndex(of: UInt8(ascii: "&")) ?? rest.count))
+      start += part.count + 1
+      if part.isEmpty { continue }
+      let nameCount = part.firstIndex(of: UInt8(ascii: "=")) ?? part.count
+      let name = try String(percentDecoding: part.extracting(..<nameCount), plusIsSpace: true)
       do {
-        let value = halves.count > 1 ? Substring(halves[1]) : ""
+        let value = part.extracting(min(nameCount + 1, part.count)...)
         parameters.append((name, try String(percentDecoding: value, plusIsSpace: true)))
       } catch {
         throw PercentDecodingError(sequence: error.sequence, parameter: name)
@@ -76,32 +86,47 @@ public struct PercentDecodingError: Error, Equatable, Sendable {
 extension String {
   /// - Throws: `sequence`, when a `%` is not followed by two hexadecimal digits or the bytes are not
   ///   UTF-8.
-  init(percentDecoding text: Substring, plusIsSpace: Bool = false) throws(PercentDecodingError) {
-    guard text.utf8.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) else {
-      self = String(text)
+  init(
+    percentDecoding text: Span<UInt8>, plusIsSpace: Bool = false
+  ) throws(PercentDecodingError) {
+    guard text.firstIndex(of: UInt8(ascii: "%")) != nil || plusIsSpace else {
+      self.init(text)
       return
     }
     var bytes: [UInt8] = []
-    var rest = text.utf8[...]
-    while let byte = rest.popFirst() {
-      switch byte {
+    var index = 0
+    while index < text.count {
+      switch text[index] {
       case UInt8(ascii: "+") where plusIsSpace:
         bytes.append(UInt8(ascii: " "))
+        index += 1
       case UInt8(ascii: "%"):
-        let digits = Substring(rest.prefix(2))
+        let digits = String(text.extracting((index + 1)..<Swift.min(index + 3, text.count)))
         // UInt8's own reader would take a sign.
         guard digits.utf8.count == 2, digits.allSatisfy(\.isHexDigit),
           let decoded = UInt8(digits, radix: 16)
         else { throw PercentDecodingError(sequence: "%\(digits)", parameter: nil) }
         bytes.append(decoded)
-        rest = rest.dropFirst(2)
+        index += 3
       default:
-        bytes.append(byte)
+        bytes.append(text[index])
+        index += 1
       }
     }
     guard let decoded = String(validating: bytes, as: UTF8.self) else {
       throw PercentDecodingError(sequence: String(text), parameter: nil)
     }
     self = decoded
+  }
+
+  fileprivate init(_ text: Span<UInt8>) {
+    self = text.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+  }
+}
+
+extension Span<UInt8> {
+  fileprivate func firstIndex(of byte: UInt8) -> Int? {
+    for index in indices where self[index] == byte { return index }
+    return nil
   }
 }

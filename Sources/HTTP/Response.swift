@@ -17,6 +17,8 @@ public struct Response: Sendable {
   public init(status: HTTPResponse.Status, headers: HTTPFields = [:], body: [UInt8] = []) {
     self.status = status
     self.headers = headers
+    // For those that are added on the way.
+    self.headers.reserveCapacity(8)
     self.body = body
   }
 }

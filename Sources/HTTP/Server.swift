@@ -5,11 +5,12 @@ internal import Synchronization
 
 /// An HTTP/1.1 server on libmicrohttpd's event loops.
 ///
-/// Each request becomes one call of the handler. The event loop that received the request runs it;
-/// a handler that never suspends is answered there and then, without a change of thread.
+/// Each request becomes one call of the handler, by the event loop that received it. What is ready
+/// then is sent there and then; what has to wait becomes a task, whose end resumes the connection.
 public final class Server: Sendable {
-  /// Answers one request.
-  public typealias Handler = @Sendable (Request) async -> Response
+  /// Answers one request. What it does before it returns holds up the other connections of its event
+  /// loop.
+  public typealias Handler = @Sendable (Request) -> Answer
 
   /// The limits of a server.
   public struct Configuration: Sendable {

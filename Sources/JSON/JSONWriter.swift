@@ -23,15 +23,14 @@ public struct JSONWriter {
   /// Writes a string with its quotes. Only what RFC 8259, section 7 demands is escaped.
   public mutating func string(_ value: String) {
     bytes.append(UInt8(ascii: "\""))
-    var value = value
-    value.withUTF8 { text in
+    value.utf8Span.span.withUnsafeBufferPointer { text in
       var start = 0
-      for (index, byte) in text.enumerated() where Self.mustEscape(byte) {
-        bytes.append(contentsOf: text[start..<index])
-        escape(byte)
+      for index in text.indices where Self.mustEscape(text[index]) {
+        bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[start..<index]))
+        escape(text[index])
         start = index + 1
       }
-      bytes.append(contentsOf: text[start...])
+      bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[start...]))
     }
     bytes.append(UInt8(ascii: "\""))
   }

@@ -7,17 +7,40 @@ final class Reader {
   /// A statement compiles itself again when somebody changes the schema, also by VACUUM, and that
   /// needs the connection to be open.
   private let connection: Connection
+  private let selectPairs: Statement
   private let select: Statement
   private let selectOldKey: Statement
+  private let selectDataVersion: Statement
   private let selectAccess: Statement
   private let selectAnyAPIKey: Statement
+
+  /// What was found of API keys by their hashes, as long as nobody has written to the database since:
+  /// what somebody revokes counts from the next read on.
+  private var knownKeys: [String: KnownKey] = [:]
+  private var knownDataVersion: Int64 = 0
+  private var holdsTransaction = false
+  private static let knownKeysMax = 1000
+
+  private struct KnownKey {
+    let access: Access
+    let expiresAt: Int64?
+  }
 
   init(path: String, busyTimeoutMilliseconds: Int) throws(SQLiteError) {
     connection = try Connection(
       path: path, mode: .readOnly, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
     try connection.execute("PRAGMA cache_size = -\(Repository.readerCacheKiB)")
     // One statement is one snapshot: the set is whole, whatever is written meanwhile. Text sorts by
-    // its bytes.
+    // its bytes. A pair knows its project too, so the index of ids and the pairs have all that is
+    // asked for, and the conversation's own row, one more page of a large database, is not read.
+    selectPairs = try connection.prepare(
+      """
+      SELECT metadata.key, metadata.value
+      FROM conversations JOIN metadata ON metadata.conversation = conversations.number
+      WHERE conversations.id = :id AND metadata.project = :project
+      ORDER BY metadata.key
+      """)
+    // Also of one without pairs.
     select = try connection.prepare(
       """
       SELECT metadata.key, metadata.value
@@ -28,12 +51,15 @@ final class Reader {
       """)
     selectOldKey = try connection.prepare(
       "SELECT EXISTS (SELECT 1 FROM idempotency_keys WHERE created_at <= :oldest)")
+    // Differs from before when another connection has committed, of whatever process; a step of it
+    // costs a sixth of a look-up.
+    selectDataVersion = try connection.prepare("PRAGMA data_version")
     selectAccess = try connection.prepare(
       """
-      SELECT api_keys.number, api_keys.project, projects.name, api_keys.is_read_only
+      SELECT api_keys.number, api_keys.project, projects.name, api_keys.is_read_only,
+        api_keys.expires_at
       FROM api_keys JOIN projects ON projects.number = api_keys.project
       WHERE api_keys.hash = :hash AND api_keys.revoked_at IS NULL
-        AND (api_keys.expires_at IS NULL OR api_keys.expires_at > :now)
       """)
     selectAnyAPIKey = try connection.prepare("SELECT EXISTS (SELECT 1 FROM api_keys)")
   }
@@ -42,14 +68,21 @@ final class Reader {
   func conversation(
     _ id: ConversationID, in project: ProjectID
   ) throws(RepositoryError) -> Conversation {
+    if let found = try conversation(id, in: project, selectPairs) { return found }
+    if let found = try conversation(id, in: project, select) { return found }
+    throw .conversationNotFound
+  }
+
+  private func conversation(
+    _ id: ConversationID, in project: ProjectID, _ select: borrowing Statement
+  ) throws(RepositoryError) -> Conversation? {
     defer { select.reset() }
-    try storing { () throws(SQLiteError) in
+    let hasRow = try storing { () throws(SQLiteError) in
       try select.bind(":id", id.description)
       select.bind(":project", project.number)
+      return try select.step()
     }
-    guard try storing({ () throws(SQLiteError) in try select.step() }) else {
-      throw .conversationNotFound
-    }
+    guard hasRow else { return nil }
     if select.isNull(0) { return Conversation(id: id, metadata: .empty) }
     let metadata = try storing { () throws(SQLiteError) in
       try Metadata(rows: select, isAtRow: true)
@@ -68,17 +101,41 @@ final class Reader {
   }
 
   /// What the bearer of an API key may do; nil when the key does not count, whyever.
+  ///
+  /// Leaves the read transaction open until `end`.
   func access(keyHash: String, now: Int64) throws(RepositoryError) -> Access? {
+    let key = try storing { () throws(SQLiteError) -> KnownKey? in
+      try forgetChangedKeys()
+      if let known = knownKeys[keyHash] { return known }
+      let found = try findKey(hash: keyHash)
+      if knownKeys.count == Self.knownKeysMax { knownKeys = [:] }
+      knownKeys[keyHash] = found
+      return found
+    }
+    guard let key, key.expiresAt.map({ $0 > now }) ?? true else { return nil }
+    return key.access
+  }
+
+  /// The statement stays at its row, and the read transaction open with it.
+  private func forgetChangedKeys() throws(SQLiteError) {
+    if holdsTransaction { return }
+    guard try selectDataVersion.step() else { preconditionFailure("no row") }
+    holdsTransaction = true
+    let version = selectDataVersion.integer(0)
+    if version != knownDataVersion { knownKeys = [:] }
+    knownDataVersion = version
+  }
+
+  private func findKey(hash: String) throws(SQLiteError) -> KnownKey? {
     defer { selectAccess.reset() }
-    return try storing { () throws(SQLiteError) in
-      try selectAccess.bind(":hash", keyHash)
-      selectAccess.bind(":now", now)
-      guard try selectAccess.step() else { return nil }
-      return Access(
+    try selectAccess.bind(":hash", hash)
+    guard try selectAccess.step() else { return nil }
+    return KnownKey(
+      access: Access(
         project: ProjectID(number: selectAccess.integer(1)),
         projectName: selectAccess.repairedText(2), isReadOnly: selectAccess.integer(3) != 0,
-        keyNumber: selectAccess.integer(0))
-    }
+        keyNumber: selectAccess.integer(0)),
+      expiresAt: selectAccess.isNull(4) ? nil : selectAccess.integer(4))
   }
 
   /// Whether an API key was ever made.
@@ -87,6 +144,12 @@ final class Reader {
     return try storing { () throws(SQLiteError) in
       try selectAnyAPIKey.step() && selectAnyAPIKey.integer(0) == 1
     }
+  }
+
+  /// Ends the read transaction.
+  func end() {
+    selectDataVersion.reset()
+    holdsTransaction = false
   }
 
   /// Reads a page that every database has.
@@ -107,6 +170,7 @@ extension Metadata {
   /// - Returns: nil when a row is not UTF-8 or breaks a rule.
   init?(rows: borrowing Statement, isAtRow: Bool = false) throws(SQLiteError) {
     var pairs: [Pair] = []
+    pairs.reserveCapacity(Metadata.pairsMax)
     var hasRow = isAtRow
     if !isAtRow { hasRow = try rows.step() }
     while hasRow {
@@ -136,25 +200,28 @@ final class ReaderPool: Sendable {
   func read<T>(
     _ body: (Reader) throws(RepositoryError) -> T
   ) throws(RepositoryError) -> T {
-    let reader: Reader
-    if let idleReader = idle.withLock({ $0.popLast() }) {
-      reader = idleReader.reader
-    } else {
-      reader = try open()
-    }
-    defer { idle.withLock { $0.append(IdleReader(reader: reader)) } }
+    let reader = try take()
+    defer { giveBack(reader) }
     return try body(reader)
+  }
+
+  /// Lends a reader until `giveBack`.
+  func take() throws(RepositoryError) -> Reader {
+    if let idleReader = idle.withLock({ $0.popLast() }) { return idleReader.reader }
+    return try storing { () throws(SQLiteError) in
+      try Reader(path: path, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
+    }
+  }
+
+  /// Takes a reader back, and ends its read transaction.
+  func giveBack(_ reader: Reader) {
+    reader.end()
+    idle.withLock { $0.append(IdleReader(reader: reader)) }
   }
 
   /// Closes those that are not in use.
   func close() {
     idle.withLock { $0 = [] }
-  }
-
-  private func open() throws(RepositoryError) -> Reader {
-    try storing { () throws(SQLiteError) in
-      try Reader(path: path, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
-    }
   }
 
   /// `@unchecked Sendable` because nobody has the reader while it is here, and one taker then has

@@ -69,13 +69,13 @@ public final class Repository: Sendable {
   private let path: String
   /// nil once it is closed.
   private let file: Mutex<DatabaseFile?>
-  private let readers: ReaderPool
+  let readers: ReaderPool
   private let queries: QueryPool
-  private let now: @Sendable () -> Int64
+  let now: @Sendable () -> Int64
   private let idempotencySeconds: Int
-  private let keyUses = KeyUses()
+  let keyUses = KeyUses()
   /// Once an API key was made, one was made for ever.
-  private let hasSeenKey = Atomic(false)
+  let hasSeenKey = Atomic(false)
   /// The probe of the disk that runs, and what it will find.
   private let probe = Mutex<Probe?>(nil)
   private typealias Probe = Task<RepositoryError?, Never>
@@ -149,15 +149,15 @@ public final class Repository: Sendable {
     file.withLock { $0 = nil }
   }
 
-  /// Reads one conversation, on the caller's thread: a few microseconds, or a read of the disk.
-  ///
-  /// - Throws: `.conversationNotFound`, `.unreadableConversation`.
+  /// Begins reads on the caller's thread that belong together.
+  public func snapshot() -> Snapshot { Snapshot(self) }
+
+  /// `Snapshot.conversation` of this moment.
   public func conversation(
     _ id: ConversationID, in project: ProjectID
   ) throws(RepositoryError) -> Conversation {
-    try readers.read { reader throws(RepositoryError) in
-      try reader.conversation(id, in: project)
-    }
+    var snapshot = snapshot()
+    return try snapshot.conversation(id, in: project)
   }
 
   /// Reads a page of the conversations that a query asks for, as of one moment, on a thread of its
@@ -212,26 +212,16 @@ public final class Repository: Sendable {
     }
   }
 
-  /// Whether requests need an API key: from the first one that was ever made, by whomever.
+  /// `Snapshot.requiresKey` of this moment.
   public func requiresKey() throws(RepositoryError) -> Bool {
-    if hasSeenKey.load(ordering: .relaxed) { return true }
-    let hasKey = try readers.read { reader throws(RepositoryError) in try reader.hasAPIKey() }
-    if hasKey { hasSeenKey.store(true, ordering: .relaxed) }
-    return hasKey
+    var snapshot = snapshot()
+    return try snapshot.requiresKey()
   }
 
-  /// What the bearer of an API key may do, as of this moment: a look-up in the database, on the
-  /// caller's thread.
-  ///
-  /// - Parameter hash: `APIKey.hash`.
-  /// - Returns: nil for a key that is unknown, revoked or expired.
+  /// `Snapshot.access` of this moment.
   public func access(keyHash hash: String) throws(RepositoryError) -> Access? {
-    let now = now()
-    let access = try readers.read { reader throws(RepositoryError) in
-      try reader.access(keyHash: hash, now: now)
-    }
-    if let access { keyUses.note(key: access.keyNumber, now: now) }
-    return access
+    var snapshot = snapshot()
+    return try snapshot.access(keyHash: hash)
   }
 
   /// Writes down when keys were last used, all that were since the last time in one write.

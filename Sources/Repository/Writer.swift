@@ -169,16 +169,14 @@ final class Writer {
   private func replace(
     _ stored: Metadata, by metadata: Metadata, _ number: Int64, _ project: ProjectID
   ) throws(SQLiteError) {
+    let (removed, set) = stored.difference(to: metadata)
     // What goes goes first: the set never has a 17th pair on the way.
-    for pair in stored.pairs where metadata.value(for: pair.key) == nil {
+    for key in removed {
       deletePair.bind(":conversation", number)
-      try deletePair.bind(":key", pair.key)
+      try deletePair.bind(":key", key)
       try deletePair.run()
     }
-    for pair in metadata.pairs
-    where stored.value(for: pair.key)?.hasSameBytes(as: pair.value) != true {
-      try store(pair, number, project)
-    }
+    for pair in set { try store(pair, number, project) }
   }
 
   /// Deletes a conversation and, by the schema, its pairs and its idempotency key.

@@ -29,8 +29,7 @@ public struct Statement: ~Copyable {
   /// - Throws: When SQLite has no memory for the copy or the text is over its largest length.
   public func bind(_ name: StaticString, _ value: String) throws(SQLiteError) {
     let position = index(of: name)
-    var value = value
-    let code = value.withUTF8 { bytes in
+    let code = value.utf8Span.span.withUnsafeBufferPointer { bytes in
       bytes.withMemoryRebound(to: CChar.self) { text in
         conversationd_bind_text(handle, position, text.baseAddress, UInt64(text.count))
       }
@@ -76,7 +75,8 @@ public struct Statement: ~Copyable {
   ///
   /// - Returns: nil when the bytes are not valid UTF-8, which SQLite stores without a complaint.
   public func text(_ column: Int32) -> String? {
-    String(validating: bytes(column), as: UTF8.self)
+    guard let text = try? UTF8Span(validating: bytes(column).span) else { return nil }
+    return String(copying: text)
   }
 
   /// A text column for a person's eyes: what is not UTF-8 is shown as U+FFFD.

@@ -4,6 +4,7 @@ import Foundation
 import HTTP
 import Logging
 import Repository
+import SQLite
 import ServiceLifecycle
 import UnixSignals
 
@@ -51,6 +52,7 @@ struct ServeCommand: AsyncParsableCommand {
     // process.
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
+    Library.countNoMemory()
     let settings = try await databaseOptions.settings(
       flags: [
         (.host, host), (.port, port), (.logLevel, logLevel),

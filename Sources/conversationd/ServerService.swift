@@ -149,7 +149,7 @@ final class ServerService: Service {
       let server = try Server(
         on: socket, configuration: settings.server, certificate: certificate, counts: counts
       ) { request in
-        await api.respond(to: request)
+        api.respond(to: request)
       }
       return (server, authority)
     } catch {

@@ -240,7 +240,8 @@ import Testing
       let response = await service.api.respond(
         to: Request(
           method: .post, target: RequestTarget(Self.list),
-          headers: [.authorization: authorization], body: .ambiguous))
+          headers: [.authorization: authorization], body: .ambiguous)
+      ).response
       #expect(response.status.code == status)
     }
   }

@@ -53,7 +53,7 @@ final class Service: Sendable {
     let socket = try ListeningSocket(host: "127.0.0.1", port: 0)
     port = Int(socket.authority.split(separator: ":")[1])!
     let configuration = Server.Configuration(bodyBytesMax: Self.bodyBytesMax)
-    server = try Server(on: socket, configuration: configuration) { await api.respond(to: $0) }
+    server = try Server(on: socket, configuration: configuration) { api.respond(to: $0) }
   }
 
   /// Migrated once: each migration waits for the disk, and there are more than a thousand tests.
@@ -94,7 +94,8 @@ final class Service: Sendable {
         method: HTTPRequest.Method(rawValue: method)!, target: RequestTarget(target),
         headers: fields,
         body: body.count > Self.bodyBytesMax
-          ? .tooLarge(bytesMax: Self.bodyBytesMax) : .bytes(body)))
+          ? .tooLarge(bytesMax: Self.bodyBytesMax) : .bytes(body))
+    ).response
     let answered = response.headers.map { ($0.name.canonicalName, $0.value) }
     return Answer(
       status: response.status.code,

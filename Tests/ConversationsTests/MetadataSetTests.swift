@@ -12,7 +12,11 @@ private func bytes(_ text: String?) -> [UInt8]? {
   }
 
   private func set(_ keysAndValues: KeyValuePairs<String, String>) throws -> Metadata {
-    try Metadata(keysAndValues.map { try Metadata.Pair(key: $0.key, value: $0.value) })
+    try set(keysAndValues.map { ($0.key, $0.value) })
+  }
+
+  private func set(_ keysAndValues: [(String, String)]) throws -> Metadata {
+    try Metadata(keysAndValues.map { try Metadata.Pair(key: $0.0, value: $0.1) })
   }
 
   @Test(arguments: [0, 1, 15, 16])
@@ -32,6 +36,27 @@ private func bytes(_ text: String?) -> [UInt8]? {
     #expect(throws: MetadataError.tooManyPairs(count: count)) {
       try Metadata.requireRoom(for: count)
     }
+  }
+
+  /// Every two of the sets that have the keys a, b, c (or not) with the values 1 and 2.
+  @Test func `the difference of two sets makes one of the other`() throws {
+    var sets: [[(String, String)]] = [[]]
+    for key in ["a", "b", "c"] {
+      sets = sets.flatMap { set in [set, set + [(key, "1")], set + [(key, "2")]] }
+    }
+    for old in sets {
+      for new in sets {
+        let difference = try set(old).difference(to: try set(new))
+        let gone = old.filter { pair in !new.contains { $0.0 == pair.0 } }
+        let changed = new.filter { pair in !old.contains { $0 == pair } }
+        #expect(difference.removed == gone.map(\.0))
+        #expect(difference.set.map(\.key) == changed.map(\.0))
+        #expect(difference.set.map(\.value) == changed.map(\.1))
+      }
+    }
+    let (one, two) = (try set(["\u{E9}": "1"]), try set(["e\u{301}": "1"]))
+    #expect(bytes(one.difference(to: two).removed.first) == bytes("\u{E9}"))
+    #expect(bytes(one.difference(to: two).set.first?.key) == bytes("e\u{301}"))
   }
 
   @Test func `the empty set has no pairs`() throws {

@@ -36,7 +36,7 @@ final class FuzzedService: Sendable {
   func answer(_ request: Request) -> Response? {
     answered.withLock { $0 = nil }
     Task.immediate {
-      let response = await withKey.respond(to: request)
+      let response = await withKey.respond(to: request).response
       answered.withLock { $0 = response }
     }
     return answered.withLock { $0 }

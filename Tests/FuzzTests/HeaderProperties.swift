@@ -2,6 +2,7 @@ import Conversations
 import HTTP
 import HTTPTypes
 import JSON
+import Repository
 
 @testable import API
 
@@ -192,5 +193,12 @@ extension Collection<UInt8> {
   fileprivate func isSame(as other: [UInt8]) -> Bool {
     func lower(_ byte: UInt8) -> UInt8 { (0x41...0x5a).contains(byte) ? byte | 0x20 : byte }
     return elementsEqual(other) { lower($0) == lower($1) }
+  }
+}
+
+extension API {
+  fileprivate func authenticate(_ request: Request) throws -> Access {
+    var snapshot = repository.snapshot()
+    return try authenticate(request, &snapshot)
   }
 }

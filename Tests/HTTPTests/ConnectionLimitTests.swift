@@ -126,14 +126,14 @@ import Testing
 /// As `withServer`, with what the server counts.
 func withCountedServer(
   _ configuration: Server.Configuration,
-  handler: @escaping Server.Handler = { await echo($0) },
+  handler: @escaping WaitingHandler = { await echo($0) },
   client: @escaping @Sendable (_ port: Int, _ counts: ConnectionCounts) throws -> Void
 ) async throws {
   let socket = try ListeningSocket(host: "127.0.0.1", port: 0)
   let port = socket.port
   let counts = ConnectionCounts()
   let server = try Server(
-    on: socket, configuration: configuration, counts: counts, handler: handler)
+    on: socket, configuration: configuration, counts: counts, handler: later(handler))
   var failure: (any Error)?
   do {
     try await onOwnThread { try client(port, counts) }

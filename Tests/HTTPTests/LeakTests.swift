@@ -70,7 +70,7 @@ import Testing
       func startTwoOnOnePort() async throws {
         let socket = try ListeningSocket(host: "127.0.0.1", port: 0)
         let port = socket.port
-        let server = try Server(on: socket, configuration: .init(), handler: { await echo($0) })
+        let server = try Server(on: socket, configuration: .init(), handler: later(echo))
         #expect(throws: ListenError.self) {
           _ = try ListeningSocket(host: "127.0.0.1", port: port)
         }
@@ -94,7 +94,7 @@ import Testing
         var taken: [Int32] = []
         while case let descriptor = dup(1), descriptor >= 0 { taken.append(descriptor) }
         defer { for descriptor in taken { close(descriptor) } }
-        _ = try Server(on: socket, configuration: .init(), handler: { await echo($0) })
+        _ = try Server(on: socket, configuration: .init(), handler: later(echo))
       }
       #expect(throws: ListenError.cannotStart(errorNumber: EMFILE)) { try start() }
     }

@@ -67,7 +67,7 @@ import Testing
     }
     let connection = try RawConnection(port: port)
     connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-    let server = try Server(on: socket, configuration: .init(), handler: { await echo($0) })
+    let server = try Server(on: socket, configuration: .init(), handler: later(echo))
     nonisolated(unsafe) let waiting = connection
     #expect(try await onOwnThread { try waiting.receive().status } == 200)
     #expect(await server.stop(within: .seconds(90)))
@@ -91,7 +91,7 @@ import Testing
   @Test func `a server can take the address of one that has just stopped`() async throws {
     let socket = try ListeningSocket(host: "127.0.0.1", port: 0)
     let port = socket.port
-    let server = try Server(on: socket, configuration: .init(), handler: { await echo($0) })
+    let server = try Server(on: socket, configuration: .init(), handler: later(echo))
     try await onOwnThread {
       let connection = try RawConnection(port: port)
       connection.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")

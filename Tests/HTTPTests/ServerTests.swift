@@ -41,6 +41,31 @@ import Testing
     }
   }
 
+  @Test func `the value of a field is what the fields of that name are together`() {
+    var headers: HTTPFields = [.accept: "x", .ifMatch: "a"]
+    for name in [HTTPField.Name.accept, .ifMatch, .origin] {
+      #expect(headers.value(of: name) == headers[name])
+    }
+    headers.append(HTTPField(name: .ifMatch, value: "b"))
+    #expect(headers.value(of: .ifMatch) == "a, b")
+  }
+
+  @Test func `an answer that is ready is sent without a task`() async throws {
+    let socket = try ListeningSocket(host: "127.0.0.1", port: 0)
+    let port = socket.port
+    let server = try Server(on: socket, configuration: .init(eventLoops: 1)) { request in
+      // Nobody waits for a task on the event loop's own thread.
+      withUnsafeCurrentTask { task in
+        .ready(.text("\(request.target.path) \(task == nil)"))
+      }
+    }
+    try await onOwnThread {
+      let connection = try RawConnection(port: port)
+      for path in ["/1", "/2"] { #expect(try connection.get(path).text == "\(path) true") }
+    }
+    #expect(await server.stop(within: .seconds(90)))
+  }
+
   @Test func `an answer of 3 MB arrives whole`() async throws {
     let content = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
     try await withServer { _ in

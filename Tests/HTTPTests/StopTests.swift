@@ -228,10 +228,10 @@ private final class StoppableServer: Sendable {
   private let server: Server
   private let result = Mutex<Bool?>(nil)
 
-  init(handler: @escaping Server.Handler = { await echo($0) }) throws {
+  init(handler: @escaping WaitingHandler = { await echo($0) }) throws {
     let socket = try ListeningSocket(host: "127.0.0.1", port: 0)
     port = socket.port
-    server = try Server(on: socket, configuration: Server.Configuration(), handler: handler)
+    server = try Server(on: socket, configuration: Server.Configuration(), handler: later(handler))
   }
 
   /// What `stop` returned; nil before that.

@@ -5,17 +5,24 @@ import Synchronization
 import TestSupport
 import Testing
 
+/// A handler whose answers all have to be waited for.
+typealias WaitingHandler = @Sendable (Request) async -> Response
+
+func later(_ handler: @escaping WaitingHandler) -> Server.Handler {
+  { request in .later { await handler(request) } }
+}
+
 /// Starts a server on a free port of 127.0.0.1, runs a blocking client against it, and stops it.
 ///
 /// A server that does not get idle makes `stop` wait for longer than a test may take.
 func withServer(
   configuration: Server.Configuration = Server.Configuration(),
-  handler: @escaping Server.Handler = { await echo($0) },
+  handler: @escaping WaitingHandler = { await echo($0) },
   client: @escaping @Sendable (_ port: Int) throws -> Void
 ) async throws {
   let socket = try ListeningSocket(host: "127.0.0.1", port: 0)
   let port = socket.port
-  let server = try Server(on: socket, configuration: configuration, handler: handler)
+  let server = try Server(on: socket, configuration: configuration, handler: later(handler))
   var failure: (any Error)?
   do {
     try await onOwnThread { try client(port) }

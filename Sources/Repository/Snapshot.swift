@@ -1,0 +1,57 @@
+public import Conversations
+internal import Synchronization
+
+/// Reads of one request that see the database as of one moment.
+///
+/// They share one read transaction, which the first of them begins and the end of the value ends:
+/// beginning and ending one takes two calls of the operating system and a lock that all readers of
+/// the process share, as long as half a read. Made, used and dropped at once, on one thread: while
+/// it lasts, the write-ahead log cannot be written back past it.
+public struct Snapshot: ~Copyable {
+  private let repository: Repository
+  /// Lent at the first read, since not every request reads.
+  private var reader: Reader?
+
+  init(_ repository: Repository) {
+    self.repository = repository
+  }
+
+  deinit {
+    if let reader { repository.readers.giveBack(reader) }
+  }
+
+  /// Reads one conversation: a few microseconds, or a read of the disk.
+  ///
+  /// - Throws: `.conversationNotFound`, `.unreadableConversation`.
+  public mutating func conversation(
+    _ id: ConversationID, in project: ProjectID
+  ) throws(RepositoryError) -> Conversation {
+    try lend().conversation(id, in: project)
+  }
+
+  /// Whether requests need an API key: from the first one that was ever made, by whomever.
+  public mutating func requiresKey() throws(RepositoryError) -> Bool {
+    if repository.hasSeenKey.load(ordering: .relaxed) { return true }
+    let hasKey = try lend().hasAPIKey()
+    if hasKey { repository.hasSeenKey.store(true, ordering: .relaxed) }
+    return hasKey
+  }
+
+  /// What the bearer of an API key may do: a look-up in the database.
+  ///
+  /// - Parameter hash: `APIKey.hash`.
+  /// - Returns: nil for a key that is unknown, revoked or expired.
+  public mutating func access(keyHash hash: String) throws(RepositoryError) -> Access? {
+    let now = repository.now()
+    let access = try lend().access(keyHash: hash, now: now)
+    if let access { repository.keyUses.note(key: access.keyNumber, now: now) }
+    return access
+  }
+
+  private mutating func lend() throws(RepositoryError) -> Reader {
+    if let reader { return reader }
+    let reader = try repository.readers.take()
+    self.reader = reader
+    return reader
+  }
+}
