@@ -11,14 +11,23 @@ struct RequestID: CustomStringConvertible, Sendable {
   /// The most characters of a client's own id that the log takes.
   private static let clientIDLengthMax = 512
 
-  /// Where this process begins to count. An id tells a request from all others and keeps no secret, so
-  /// it need not be drawn from the system each time, which costs two calls of it.
-  private static let first = UInt128.random(in: 0...(.max))
+  private static let secret = UInt128.random(in: 0...(.max))
   private static let count = Atomic<UInt64>(0)
 
+  /// Counts, and hides the count by a keyed hash (SipHash), so that no client learns how many requests
+  /// there were. To draw each from the system's generator would take two calls of the system.
   init() {
     let number = Self.count.add(1, ordering: .relaxed).oldValue
-    description = "req_" + String(hexadecimal: Self.first &+ UInt128(number))
+    let (high, low) = (Self.hash(number, 0), Self.hash(number, 1))
+    description = "req_" + String(hexadecimal: UInt128(high) << 64 | UInt128(low))
+  }
+
+  private static func hash(_ number: UInt64, _ half: UInt8) -> UInt64 {
+    var hasher = Hasher()
+    hasher.combine(secret)
+    hasher.combine(number)
+    hasher.combine(half)
+    return UInt64(bitPattern: Int64(hasher.finalize()))
   }
 
   /// The client's own id, when it sent one that may stand in a log: visible ASCII and spaces.

@@ -155,8 +155,8 @@ final class Exchange: @unchecked Sendable {
 
   // MARK: Answering
 
-  /// Calls the handler on this thread. A task costs as much as a quarter of a read, so that only what
-  /// has to wait becomes one. When the task suspends, so does the connection, and whichever of the two
+  /// Calls the handler on this thread. Only what has to wait becomes a task, which would cost a read 3 %
+  /// more. When the task suspends, so does the connection, and whichever of the two
   /// comes second sees what the other did.
   private func run(_ body: Request.Body) -> Bool {
     phase = .handler

@@ -101,7 +101,9 @@ extension String {
         bytes.append(UInt8(ascii: " "))
         index += 1
       case UInt8(ascii: "%"):
+        // Two bytes may end within a character, which is not shown then.
         let digits = String(text.extracting((index + 1)..<Swift.min(index + 3, text.count)))
+          .prefix { $0 != "\u{FFFD}" }
         // UInt8's own reader would take a sign.
         guard digits.utf8.count == 2, digits.allSatisfy(\.isHexDigit),
           let decoded = UInt8(digits, radix: 16)

@@ -15,10 +15,9 @@ final class Reader {
   private let selectAnyAPIKey: Statement
 
   /// What was found of API keys by their hashes, as long as nobody has written to the database since:
-  /// what somebody revokes counts from the next read on.
+  /// what somebody revokes counts from the next transaction on.
   private var knownKeys: [String: KnownKey] = [:]
   private var knownDataVersion: Int64 = 0
-  private var holdsTransaction = false
   private static let knownKeysMax = 1000
 
   private struct KnownKey {
@@ -64,6 +63,22 @@ final class Reader {
     selectAnyAPIKey = try connection.prepare("SELECT EXISTS (SELECT 1 FROM api_keys)")
   }
 
+  /// Begins a read transaction, which lasts as long as this statement stands at its row, and forgets
+  /// the keys if somebody has written since the last one.
+  func begin() throws(RepositoryError) {
+    let version = try storing { () throws(SQLiteError) in
+      guard try selectDataVersion.step() else { preconditionFailure("no row") }
+      return selectDataVersion.integer(0)
+    }
+    if version != knownDataVersion { knownKeys = [:] }
+    knownDataVersion = version
+  }
+
+  /// Ends the read transaction, if one has begun.
+  func end() {
+    selectDataVersion.reset()
+  }
+
   /// - Throws: `.conversationNotFound`, `.unreadableConversation`.
   func conversation(
     _ id: ConversationID, in project: ProjectID
@@ -102,28 +117,16 @@ final class Reader {
 
   /// What the bearer of an API key may do; nil when the key does not count, whyever.
   ///
-  /// Leaves the read transaction open until `end`.
   func access(keyHash: String, now: Int64) throws(RepositoryError) -> Access? {
     let key = try storing { () throws(SQLiteError) -> KnownKey? in
-      try forgetChangedKeys()
       if let known = knownKeys[keyHash] { return known }
-      let found = try findKey(hash: keyHash)
+      guard let found = try findKey(hash: keyHash) else { return nil }
       if knownKeys.count == Self.knownKeysMax { knownKeys = [:] }
       knownKeys[keyHash] = found
       return found
     }
     guard let key, key.expiresAt.map({ $0 > now }) ?? true else { return nil }
     return key.access
-  }
-
-  /// The statement stays at its row, and the read transaction open with it.
-  private func forgetChangedKeys() throws(SQLiteError) {
-    if holdsTransaction { return }
-    guard try selectDataVersion.step() else { preconditionFailure("no row") }
-    holdsTransaction = true
-    let version = selectDataVersion.integer(0)
-    if version != knownDataVersion { knownKeys = [:] }
-    knownDataVersion = version
   }
 
   private func findKey(hash: String) throws(SQLiteError) -> KnownKey? {
@@ -144,12 +147,6 @@ final class Reader {
     return try storing { () throws(SQLiteError) in
       try selectAnyAPIKey.step() && selectAnyAPIKey.integer(0) == 1
     }
-  }
-
-  /// Ends the read transaction.
-  func end() {
-    selectDataVersion.reset()
-    holdsTransaction = false
   }
 
   /// Reads a page that every database has.

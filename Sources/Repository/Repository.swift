@@ -152,14 +152,6 @@ public final class Repository: Sendable {
   /// Begins reads on the caller's thread that belong together.
   public func snapshot() -> Snapshot { Snapshot(self) }
 
-  /// `Snapshot.conversation` of this moment.
-  public func conversation(
-    _ id: ConversationID, in project: ProjectID
-  ) throws(RepositoryError) -> Conversation {
-    var snapshot = snapshot()
-    return try snapshot.conversation(id, in: project)
-  }
-
   /// Reads a page of the conversations that a query asks for, as of one moment, on a thread of its
   /// own.
   ///
@@ -216,12 +208,6 @@ public final class Repository: Sendable {
   public func requiresKey() throws(RepositoryError) -> Bool {
     var snapshot = snapshot()
     return try snapshot.requiresKey()
-  }
-
-  /// `Snapshot.access` of this moment.
-  public func access(keyHash hash: String) throws(RepositoryError) -> Access? {
-    var snapshot = snapshot()
-    return try snapshot.access(keyHash: hash)
   }
 
   /// Writes down when keys were last used, all that were since the last time in one write.

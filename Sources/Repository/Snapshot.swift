@@ -4,9 +4,9 @@ internal import Synchronization
 /// Reads of one request that see the database as of one moment.
 ///
 /// They share one read transaction, which the first of them begins and the end of the value ends:
-/// beginning and ending one takes two calls of the operating system and a lock that all readers of
-/// the process share, as long as half a read. Made, used and dropped at once, on one thread: while
-/// it lasts, the write-ahead log cannot be written back past it.
+/// for each of its own a read would make two more calls of the operating system, under a lock that
+/// all readers of the process share. Made, used and dropped at once, on one thread: while it lasts,
+/// the write-ahead log cannot be written back past it.
 public struct Snapshot: ~Copyable {
   private let repository: Repository
   /// Lent at the first read, since not every request reads.
@@ -51,7 +51,9 @@ public struct Snapshot: ~Copyable {
   private mutating func lend() throws(RepositoryError) -> Reader {
     if let reader { return reader }
     let reader = try repository.readers.take()
+    // First, so that it is given back also when it cannot begin.
     self.reader = reader
+    try reader.begin()
     return reader
   }
 }

@@ -57,7 +57,8 @@ import Testing
     }
     if answer.status != 200 {
       // Nothing is lost: a refused request leaves the stored set as it was.
-      #expect(try service.repository.conversation(existing.id, in: .default) == existing)
+      var snapshot = service.repository.snapshot()
+      #expect(try snapshot.conversation(existing.id, in: .default) == existing)
     }
     await service.stop()
   }

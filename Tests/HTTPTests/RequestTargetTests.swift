@@ -81,6 +81,8 @@ import Testing
     ("/%C0%AF", "%C0%AF"),
     ("/%ED%A0%80", "%ED%A0%80"),
     ("/%F4%90%80%80", "%F4%90%80%80"),
+    ("/%4é", "%4"),
+    ("/%你", "%"),
   ])
   func `a broken or non-UTF-8 sequence in a path is named`(raw: String, sequence: String) {
     let error = #expect(throws: PercentDecodingError.self) {

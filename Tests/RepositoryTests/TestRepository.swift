@@ -63,6 +63,20 @@ func metadata(_ pairs: KeyValuePairs<String, String>) throws -> Metadata {
   try Metadata(pairs.map { try Metadata.Pair(key: $0.key, value: $0.value) })
 }
 
+extension Repository {
+  /// Reads a conversation as of this moment.
+  func conversation(_ id: ConversationID, in project: ProjectID) throws -> Conversation {
+    var snapshot = snapshot()
+    return try snapshot.conversation(id, in: project)
+  }
+
+  /// Looks a key up as of this moment.
+  func access(keyHash hash: String) throws -> Access? {
+    var snapshot = snapshot()
+    return try snapshot.access(keyHash: hash)
+  }
+}
+
 /// The error that a call throws, or nil.
 func repositoryError(_ body: () async throws -> Void) async -> RepositoryError? {
   do {

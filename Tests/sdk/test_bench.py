@@ -46,7 +46,7 @@ def test_every_cell_has_its_figures(binary, tmp_path):
     assert len(answer["start_ms"]) > 1 and min(answer["start_ms"]) > 0
     assert {round["server"] for round in answer["rounds"]} == {
         "conversationd", "bare_http", "bare_sqlite"}
-    assert list(tmp_path.glob("run-*")) == []
+    assert list(tmp_path.glob("conversationd-bench-*")) == []
 
 
 def test_unknown_workload_is_refused():
@@ -121,6 +121,6 @@ def test_what_is_missed_is_shown_as_missed():
     assert verdicts == {"get of bare_http": (0.58, "MISSED"), "memory": (63.9, "met"),
                         "start to first answer": (100.1, "MISSED")}
     lines = report.bars([{"words": bar.words, "limit": bar.limit, "value": bar.value,
-                          "verdict": bar.verdict} for bar in found]).splitlines()
+                          "mark": bar.mark, "verdict": bar.verdict} for bar in found]).splitlines()
     assert lines[1].split() == ["get", "of", "bare_http", "at", "least", "0.6", "0.58", "MISSED"]
     assert [line.split()[-2:] for line in lines if "smg" in line] == [["not", "measured"]] * 3

@@ -10,9 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def build():
-    """Builds what a host gets installed, and returns the binary."""
-    prefix = ROOT / ".bench/installed"
+def build(prefix):
+    """Installs as a host does, under the prefix, and returns the binary."""
     subprocess.run([ROOT / "scripts/install", "--prefix", prefix], check=True, stdout=sys.stderr)
     return str(prefix / "bin/conversationd")
 

@@ -10,6 +10,8 @@ from measure import Failure, Run
 from servers import BareHTTP, BareSQLite, Conversationd, Unavailable
 
 OURS = "conversationd"
+# From this part of its processor on, the load generator may be what is measured.
+CLIENT_LOAD_MAX = 0.95
 # The number of connections at which the bars stand.
 BAR_CONNECTIONS = 64
 
@@ -58,6 +60,8 @@ class Contest:
         self.results = results
         # Of each server that was started, or why it was not.
         self.descriptions = {}
+        # The peers that stopped answering as they should.
+        self.failed = set()
         self.http = compile_baseline(options.folder, "bare_http", "microhttpd")
         self.sqlite = compile_baseline(options.folder, "bare_sqlite", "sqlite3")
 
@@ -77,7 +81,7 @@ class Contest:
             entries += [(other, BAR_CONNECTIONS) for other in self.others(workload, peers)
                         if self.start(other, started)]
             # Those with as many connections one after the other: they are compared.
-            self.rounds(workload, sorted(entries, key=lambda entry: entry[1]))
+            self.rounds(workload, sorted(entries, key=lambda entry: entry[1]), tuple(peers))
         finally:
             for server in reversed(started):
                 server.stop()
@@ -92,9 +96,16 @@ class Contest:
             server.name = large(self.options.large)
             server.description = "the same with so many conversations"
             yield server
+            if workload.baseline == "update":
+                # What a larger database costs SQLite by itself.
+                bare = BareSQLite(self.sqlite, server)
+                bare.name = large(self.options.large, bare.name)
+                bare.description = server.description
+                yield bare
         if workload.name in ("get", "update-4", "create"):
             for peer in peers:
-                yield peer(self.options.folder)
+                if peer.name not in self.failed:
+                    yield peer(self.options.folder)
 
     def start(self, server, started):
         """Returns whether it runs."""
@@ -121,19 +132,29 @@ class Contest:
             lengths.append(len(body))
         return lengths[0]
 
-    def rounds(self, workload, entries):
+    def rounds(self, workload, entries, peers):
         options = self.options
         # The first round warms up.
         for number in range(options.rounds + 1):
             print(f"{workload.name}, round {number} of {options.rounds}", file=sys.stderr)
-            for server, connections in entries:
+            # Each comes first as often as last.
+            for server, connections in entries[::-1 if number % 2 else 1]:
+                if server.name in self.failed:
+                    continue
                 run = Run(workload, connections, options.seconds, number)
-                figures = server.measure(run, self.processors)
+                try:
+                    figures = server.measure(run, self.processors)
+                except Failure as failure:
+                    if not isinstance(server, peers):
+                        raise
+                    self.failed.add(server.name)
+                    self.descriptions[server.name] += f"; left out from here on: {failure}"
+                    continue
                 if number > 0:
                     cell = Cell(workload.name, connections, server.name)
                     self.results.add(cell, {"round": number, **figures})
 
 
-def large(count):
-    """The name of conversationd with a larger database."""
-    return f"{OURS}, {count:,}"
+def large(count, server=OURS):
+    """The name of a server with a larger database."""
+    return f"{server}, {count:,}"

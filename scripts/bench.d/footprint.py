@@ -62,6 +62,7 @@ def start_time(server, processors):
 
 def is_ready(port):
     with socket.socket() as connection:
+        connection.settimeout(START_SECONDS)
         if connection.connect_ex(("127.0.0.1", port)) != 0:
             return False
         connection.sendall(PROBE)

@@ -36,6 +36,7 @@ class Peer(Server):
     # How long each of its ids is.
     id_length = 0
 
+    # A slow peer takes a while to store more; few are the easier task.
     def __init__(self, folder, count=500):
         self.folder, self.count = folder / "peers", count
         self.data = self.folder / f"{self.name.replace(' ', '-')}-data"
@@ -49,6 +50,7 @@ class Peer(Server):
         try:
             self.launch()
             self.check()
+            self.description += f", {self.count} conversations"
         except BaseException:
             self.stop()
             raise

@@ -4,11 +4,9 @@ import statistics
 import textwrap
 
 import neighbour
-from contest import BAR_CONNECTIONS, OURS, Cell, large
+from contest import BAR_CONNECTIONS, CLIENT_LOAD_MAX, OURS, Cell, large
 from workloads import WORKLOADS
 
-# From this part of its processor on, the load generator may be what is measured.
-CLIENT_LOAD_MAX = 0.95
 BASELINES = {"bare_http": "bare_http", "update": "bare_sqlite", "create": "bare_sqlite"}
 
 
@@ -19,7 +17,9 @@ def pairs(results, options, peers):
         for connections in options.connections:
             yield (Cell(workload.name, connections),
                    Cell(workload.name, connections, baseline) if baseline else None)
-        yield Cell(workload.name, server=large(options.large)), Cell(workload.name)
+        for server in filter(None, [OURS, baseline]):
+            yield (Cell(workload.name, server=large(options.large, server)),
+                   Cell(workload.name, server=server))
     for peer in peers:
         for workload in WORKLOADS:
             yield Cell(workload.name, server=peer), Cell(workload.name)
@@ -49,8 +49,9 @@ def rows(results, options, peers):
 
 def text(report):
     """The whole report."""
-    ours = [row for row in report["rows"] if row["server"].startswith(OURS)]
-    peers = [row for row in report["rows"] if not row["server"].startswith(OURS)]
+    own = (OURS, *BASELINES.values())
+    ours = [row for row in report["rows"] if row["server"].startswith(own)]
+    peers = [row for row in report["rows"] if not row["server"].startswith(own)]
     parts = [comparison(ours), legend(report)]
     if peers:
         parts.append(comparison(peers, "times"))
@@ -127,8 +128,8 @@ def single_figures(report):
 
 def bars(found):
     return table([("to be reached", "", "measured", ""),
-                  *((bar["words"], bar["limit"], number(bar["value"], 2), bar["verdict"])
-                    for bar in found)], words={0, 1, 3})
+                  *((bar["words"], bar["limit"], number(bar["value"], 2) + bar["mark"],
+                     bar["verdict"]) for bar in found)], words={0, 1, 3})
 
 
 def surroundings(report):

@@ -15,6 +15,8 @@ from measure import Clock, Failure, load
 
 # How many changes the bare SQLite program commits at a time, if as many connections wait.
 GROUP = 64
+# The folders of the copies; those that a bench left behind are removed by the next.
+COPY_PREFIX = "conversationd-bench-"
 
 
 class Unavailable(Exception):
@@ -71,13 +73,14 @@ class Server:
             response = connection.getresponse()
             return response.status, response.read()
 
-    def spawn(self, command, **options):
+    def spawn(self, command, log=None, **options):
         """Starts a program whose first line ends in its address."""
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         text=True, **options)
         line = self.process.stdout.readline()
         if "http://" not in line:
-            raise Failure(f"{self.name} ended with status {self.process.wait()}")
+            words = log.read_text() if log else ""
+            raise Failure(f"{self.name} ended with status {self.process.wait()}: {words}")
         self.origin = line.split()[-1]
 
 
@@ -98,9 +101,10 @@ class Conversationd(Server):
 
     def start(self):
         self.prepare()
-        with self.copy.with_name("log").open("w") as log:
-            self.spawn([self.binary, "serve", "--port", "0", "--database", self.copy], stderr=log,
-                       env=self.environment)
+        log = self.copy.with_name("log")
+        with log.open("w") as output:
+            self.spawn([self.binary, "serve", "--port", "0", "--database", self.copy],
+                       stderr=output, log=log, env=self.environment)
 
     def prepare(self):
         """Makes the copy and the key."""
@@ -179,7 +183,7 @@ def fresh_copy(server):
     """Returns a copy of the database that a server is to have, alone in a new folder."""
     numbers = server.binary, server.folder, server.count
     origin = generate(*numbers) if server.pairs is None else with_pairs(*numbers, server.pairs)
-    copy = Path(tempfile.mkdtemp(prefix="run-", dir=server.folder)) / "conversations.db"
+    copy = Path(tempfile.mkdtemp(prefix=COPY_PREFIX, dir=server.folder)) / "conversations.db"
     shutil.copyfile(origin, copy)
     # Not to be written to the disk while something is measured.
     os.sync()
