@@ -52,7 +52,7 @@ struct ServeCommand: AsyncParsableCommand {
     // process.
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
-    Library.countNoMemory()
+    Library.prepareForManyThreads()
     let settings = try await databaseOptions.settings(
       flags: [
         (.host, host), (.port, port), (.logLevel, logLevel),
