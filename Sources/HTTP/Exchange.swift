@@ -156,8 +156,8 @@ final class Exchange: @unchecked Sendable {
   // MARK: Answering
 
   /// Calls the handler on this thread. Only what has to wait becomes a task, which would cost a read 3 %
-  /// more. When the task suspends, so does the connection, and whichever of the two
-  /// comes second sees what the other did.
+  /// more. When the task suspends, so does the connection, and whichever of the two comes second sees
+  /// what the other did.
   private func run(_ body: Request.Body) -> Bool {
     phase = .handler
     guard client.requestArrived() else { return false }

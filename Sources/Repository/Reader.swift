@@ -116,7 +116,6 @@ final class Reader {
   }
 
   /// What the bearer of an API key may do; nil when the key does not count, whyever.
-  ///
   func access(keyHash: String, now: Int64) throws(RepositoryError) -> Access? {
     let key = try storing { () throws(SQLiteError) -> KnownKey? in
       if let known = knownKeys[keyHash] { return known }

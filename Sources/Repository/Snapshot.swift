@@ -51,9 +51,13 @@ public struct Snapshot: ~Copyable {
   private mutating func lend() throws(RepositoryError) -> Reader {
     if let reader { return reader }
     let reader = try repository.readers.take()
-    // First, so that it is given back also when it cannot begin.
+    do {
+      try reader.begin()
+    } catch {
+      repository.readers.giveBack(reader)
+      throw error
+    }
     self.reader = reader
-    try reader.begin()
     return reader
   }
 }
