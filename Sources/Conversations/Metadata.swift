@@ -71,11 +71,6 @@ public struct Metadata: Sendable {
     guard pairCount <= pairsMax else { throw .tooManyPairs(count: pairCount) }
   }
 
-  /// The value of a key, if the set has it.
-  public func value(for key: String) -> String? {
-    pairs.first { $0.key.hasSameBytes(as: key) }?.value
-  }
-
   /// What makes another set of this one: the keys that go, and the pairs that are new or have another
   /// value.
   public func difference(to other: Metadata) -> (removed: [String], set: [Pair]) {

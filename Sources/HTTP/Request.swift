@@ -45,6 +45,6 @@ extension HTTPFields {
   /// `self[name]`, which takes twenty times as long for the usual one.
   public func value(of name: HTTPField.Name) -> String? {
     let fields = self[fields: name]
-    return fields.count == 1 ? fields[0].value : self[name]
+    return fields.count > 1 ? self[name] : fields.first?.value
   }
 }

@@ -89,7 +89,8 @@ extension String {
   init(
     percentDecoding text: Span<UInt8>, plusIsSpace: Bool = false
   ) throws(PercentDecodingError) {
-    guard text.firstIndex(of: UInt8(ascii: "%")) != nil || plusIsSpace else {
+    let isEncoded = text.firstIndex(of: UInt8(ascii: "%")) != nil
+    guard isEncoded || (plusIsSpace && text.firstIndex(of: UInt8(ascii: "+")) != nil) else {
       self.init(text)
       return
     }

@@ -6,6 +6,13 @@ private func bytes(_ text: String?) -> [UInt8]? {
   text.map { Array($0.utf8) }
 }
 
+extension Metadata {
+  /// The value of a key, if the set has it.
+  func value(for key: String) -> String? {
+    pairs.first { $0.key.hasSameBytes(as: key) }?.value
+  }
+}
+
 @Suite struct MetadataSetTests {
   private func pairs(_ count: Int) throws -> [Metadata.Pair] {
     try (0..<count).map { try Metadata.Pair(key: "key \($0)", value: "\($0)") }

@@ -63,6 +63,13 @@ func metadata(_ pairs: KeyValuePairs<String, String>) throws -> Metadata {
   try Metadata(pairs.map { try Metadata.Pair(key: $0.key, value: $0.value) })
 }
 
+extension Metadata {
+  /// The value of a key, if the set has it.
+  func value(for key: String) -> String? {
+    pairs.first { $0.key.hasSameBytes(as: key) }?.value
+  }
+}
+
 extension Repository {
   /// Reads a conversation as of this moment.
   func conversation(_ id: ConversationID, in project: ProjectID) throws -> Conversation {

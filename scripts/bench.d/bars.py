@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import neighbour
-from contest import CLIENT_LOAD_MAX, Cell, large
+from contest import Cell, large, mark
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,11 @@ START_MS = 100
 NEIGHBOUR = 3
 
 
-def mark(results, against):
-    return "*" if (results.median(against, "client_load") or 0) > CLIENT_LOAD_MAX else " "
-
-
 def bars(results, options, memory_mb, start_ms):
     """All of them, with what was measured."""
     found = [Bar(f"{workload} of {server}",
                  results.ratio(Cell(workload), Cell(workload, server=server)), least=least,
-                 mark=mark(results, Cell(workload, server=server)))
+                 mark=mark(results.median(Cell(workload, server=server), "client_load")))
              for workload, least, server in AGAINST_SERVERS]
     for workload in ("get", "update-4"):
         here, many = Cell(workload), Cell(workload, 1000)

@@ -155,6 +155,11 @@ class Contest:
                     self.results.add(cell, {"round": number, **figures})
 
 
+def mark(client_load):
+    """An asterisk where the load generator may be what was measured."""
+    return "*" if (client_load or 0) > CLIENT_LOAD_MAX else " "
+
+
 def large(count, server=OURS):
     """The name of a server with a larger database."""
     return f"{server}, {count:,}"

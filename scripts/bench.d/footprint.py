@@ -7,6 +7,7 @@ import time
 
 from contest import BAR_CONNECTIONS
 from measure import Failure, Run
+from servers import free_ports
 from workloads import BY_NAME
 
 STARTS = 10
@@ -40,9 +41,7 @@ def start_times(contest):
 
 
 def start_time(server, processors):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    [port] = free_ports(1)
     command = [server.binary, "serve", "--port", str(port), "--database", server.copy]
     began = time.perf_counter()
     with processors.use(processors.servers):

@@ -147,7 +147,7 @@ def memory(pids):
 
 
 def proc_files(pids, name):
-    """What /proc tells of those processes that are still there: some of a database's come and go."""
+    """What /proc tells of those processes that are still there: some of a database come and go."""
     for pid in pids:
         try:
             yield Path(f"/proc/{pid}/{name}").read_text()

@@ -4,21 +4,19 @@ import http.client
 import json
 import os
 import pwd
-import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 
 from build import stored_value
 from measure import Failure
-from servers import Server, Unavailable
+from servers import Server, Unavailable, free_ports
 
 CONVERSATIONS = "/v1/conversations"
 CLIENTS = 8
@@ -307,24 +305,6 @@ def unprivileged(folder):
         os.chown(folder, user.pw_uid, user.pw_gid)
         return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     raise Unavailable("PostgreSQL refuses to run as root, and there is no user postgres or nobody")
-
-
-def free_ports(count):
-    """Ports that nobody uses.
-
-    They are below those that the kernel gives to clients: one that tries to connect before the
-    server listens could be given the very same port, and would meet itself.
-    """
-    with ExitStack() as held:
-        ports = []
-        while len(ports) < count:
-            candidate = held.enter_context(socket.socket())
-            try:
-                candidate.bind(("127.0.0.1", random.randrange(20000, 32768)))
-                ports.append(candidate.getsockname()[1])
-            except OSError:
-                continue
-    return ports
 
 
 def metadata(pairs):

@@ -4,7 +4,7 @@ import statistics
 import textwrap
 
 import neighbour
-from contest import BAR_CONNECTIONS, CLIENT_LOAD_MAX, OURS, Cell, large
+from contest import BAR_CONNECTIONS, CLIENT_LOAD_MAX, OURS, Cell, large, mark
 from workloads import WORKLOADS
 
 BASELINES = {"bare_http": "bare_http", "update": "bare_sqlite", "create": "bare_sqlite"}
@@ -81,7 +81,7 @@ def short(row):
 
 def rate(value, client_load):
     """Requests a second, with a mark where the load generator had no time left."""
-    return f"{value:,.0f}{'*' if (client_load or 0) > CLIENT_LOAD_MAX else ' '}"
+    return f"{value:,.0f}{mark(client_load)}"
 
 
 def number(value, digits):

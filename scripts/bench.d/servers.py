@@ -3,11 +3,13 @@
 import http.client
 import json
 import os
+import random
 import shutil
+import socket
 import sqlite3
 import subprocess
 import tempfile
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from build import generate, with_pairs
@@ -193,6 +195,24 @@ def fresh_copy(server):
 def remove(copy):
     if copy:
         shutil.rmtree(copy.parent, ignore_errors=True)
+
+
+def free_ports(count):
+    """Ports that nobody uses.
+
+    They are below those that the kernel gives to clients: one that tries to connect before the
+    server listens could be given the very same port, and would meet itself.
+    """
+    with ExitStack() as held:
+        ports = []
+        while len(ports) < count:
+            candidate = held.enter_context(socket.socket())
+            try:
+                candidate.bind(("127.0.0.1", random.randrange(20000, 32768)))
+                ports.append(candidate.getsockname()[1])
+            except OSError:
+                continue
+    return ports
 
 
 def ids_file(folder, database, count):
