@@ -71,6 +71,7 @@ import Testing
     let conversation = try await test.create(["a": "1"])
     let key = try APIKeys(path: test.path).create("k")
     let outsider = try test.outsider()
+    try outsider.execute("PRAGMA busy_timeout = 100")
     do {
       var snapshot = test.repository.snapshot()
       #expect(try snapshot.access(keyHash: APIKey.hash(of: key.text)) != nil)

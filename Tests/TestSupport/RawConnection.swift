@@ -71,6 +71,7 @@ public final class RawConnection {
       let count = rest.withUnsafeBytes {
         Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
       }
+      if count < 0, errno == EINTR { continue }
       if count <= 0 { return false }
       rest = rest.dropFirst(count)
     }
@@ -134,7 +135,11 @@ public final class RawConnection {
   /// - Parameter bytesMax: At most so much of it.
   public func receiveMore(bytesMax: Int = 64 * 1024) throws {
     var piece = [UInt8](repeating: 0, count: bytesMax)
-    let count = recv(descriptor, &piece, piece.count, 0)
+    var count: Int
+    repeat {
+      count = recv(descriptor, &piece, piece.count, 0)
+      // A process that was stopped and goes on finds itself interrupted (signal(7)).
+    } while count < 0 && errno == EINTR
     if count < 0, errno == EAGAIN { throw Failure.timedOut }
     if count <= 0 { throw Failure.closed(after: String(decoding: received, as: UTF8.self)) }
     received += piece[..<count]
