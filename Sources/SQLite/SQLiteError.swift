@@ -1,4 +1,5 @@
 import CSQLite
+import Glibc
 
 /// What SQLite answered instead of doing what was asked.
 ///
@@ -9,12 +10,14 @@ public struct SQLiteError: Error, Equatable, Sendable, CustomStringConvertible {
   public let code: Int32
   /// SQLite's message for the code, in English.
   public let message: String
+  /// Whether a write went past somebody's quota, which SQLite tells as an I/O error like any other.
+  private let isOverQuota: Bool
 
   /// The groups of result codes that callers tell apart; `code` has the rest.
   public enum Kind: Sendable {
     /// Another connection holds the lock (`SQLITE_BUSY`, `SQLITE_LOCKED`).
     case busy
-    /// No space is left, or the database is at its largest (`SQLITE_FULL`).
+    /// No space is left, on the disk or in a quota, or the database is at its largest (`SQLITE_FULL`).
     case full
     /// The operating system reported an I/O error (`SQLITE_IOERR`).
     case io
@@ -36,7 +39,8 @@ public struct SQLiteError: Error, Equatable, Sendable, CustomStringConvertible {
 
   /// The group that `code` belongs to.
   public var kind: Kind {
-    switch code & 0xff {
+    if isOverQuota { return .full }
+    return switch code & 0xff {
     case SQLITE_BUSY, SQLITE_LOCKED: .busy
     case SQLITE_FULL: .full
     case SQLITE_IOERR: .io
@@ -62,10 +66,25 @@ public struct SQLiteError: Error, Equatable, Sendable, CustomStringConvertible {
   ///   - database: The connection that reported it, for its words; nil takes the code's own.
   init(code: Int32, database: OpaquePointer?) {
     self.code = code
-    if let database, sqlite3_extended_errcode(database) == code {
-      message = String(cString: sqlite3_errmsg(database))
-    } else {
+    guard let database, sqlite3_extended_errcode(database) == code else {
       message = String(cString: sqlite3_errstr(code))
+      isOverQuota = false
+      return
     }
+    message = String(cString: sqlite3_errmsg(database))
+    // SQLITE_IOERR_WRITE; what is written in a transaction is written to the log.
+    isOverQuota = code == SQLITE_IOERR | 3 << 8 && Self.lastLogErrorNumber(of: database) == EDQUOT
+  }
+
+  /// What the operating system last reported for the write-ahead log; 0 when there is none.
+  private static func lastLogErrorNumber(of database: OpaquePointer) -> Int32 {
+    var log: UnsafeMutablePointer<sqlite3_file>?
+    var errorNumber: Int32 = 0
+    if sqlite3_file_control(database, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK,
+      let methods = log?.pointee.pMethods
+    {
+      _ = methods.pointee.xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &errorNumber)
+    }
+    return errorNumber
   }
 }

@@ -70,8 +70,10 @@ int ftruncate64(int descriptor, off64_t size) {
   return fails_on(TRUNCATE, descriptor) ? -1 : REAL(ftruncate64)(descriptor, size);
 }
 
-// A disk that becomes full takes a part of what is written.
-static size_t part(size_t count) { return fault->error == ENOSPC ? count / 2 : 0; }
+// A disk or a quota that becomes full takes a part of what is written.
+static size_t part(size_t count) {
+  return fault->error == ENOSPC || fault->error == EDQUOT ? count / 2 : 0;
+}
 
 ssize_t write(int descriptor, const void *bytes, size_t count) {
   if (!fails_on(WRITE, descriptor)) return REAL(write)(descriptor, bytes, count);
