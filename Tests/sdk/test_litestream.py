@@ -71,9 +71,17 @@ class Replication:
 
     def positions(self):
         """Where the database and the replica are, after what was committed before was sent."""
-        result = self.run("sync", "-wait", "-json", "-socket", self.socket, self.server.database)
-        assert result.returncode == 0, (result, self.log())
-        return json.loads(result.stdout)
+        results = []
+
+        def is_over():
+            results.append(self.run(
+                "sync", "-wait", "-json", "-socket", self.socket, self.server.database))
+            # Under load it may find no gap between two commits before it gives up.
+            return "database is locked" not in results[-1].stderr
+
+        self.wait_until(is_over)
+        assert results[-1].returncode == 0, (results, self.log())
+        return json.loads(results[-1].stdout)
 
     def run(self, command, *arguments):
         return subprocess.run(
