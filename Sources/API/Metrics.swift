@@ -151,6 +151,10 @@ public final class Metrics: Sendable {
     text.sample(repository.databaseBytes)
     text.begin("database_wal_bytes", .gauge, "The size of the write-ahead log.")
     text.sample(repository.writeAheadLogBytes)
+    text.begin(
+      "database_wal_stuck", .gauge,
+      "Whether the write-ahead log could not be written back when that was last tried.")
+    text.sample(repository.logWriteBackError == nil ? 0 : 1)
   }
 
   private static func routeName(_ index: Int) -> String {

@@ -1,6 +1,6 @@
 public import Conversations
 internal import Glibc
-internal import SQLite
+public import SQLite
 internal import Synchronization
 
 /// Conversations and their metadata on disk.
@@ -291,7 +291,8 @@ public final class Repository: Sendable {
   public var state: RepositoryState {
     RepositoryState(
       waitingWrites: writes.counts.waiting, databaseBytes: Self.bytes(of: path),
-      writeAheadLogBytes: Self.bytes(of: path + "-wal"))
+      writeAheadLogBytes: Self.bytes(of: path + "-wal"),
+      logWriteBackError: writes.logWriteBackError)
   }
 
   /// - Returns: 0 when there is no such file.
@@ -331,4 +332,7 @@ public struct RepositoryState: Sendable {
   public let databaseBytes: Int
   /// The size of the write-ahead log beside it.
   public let writeAheadLogBytes: Int
+  /// Why the log could not be written back into the file when that was last tried; nil when it could.
+  /// Until it can, the log grows.
+  public let logWriteBackError: SQLiteError?
 }

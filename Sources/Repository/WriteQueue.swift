@@ -30,6 +30,7 @@ final class WriteQueue: @unchecked Sendable {
     var lockDeadline: ContinuousClock.Instant?
     /// Of the last group that had something to bring to the disk.
     var lastOutcome: Outcome?
+    var logWriteBackError: SQLiteError?
   }
 
   /// How a group ended.
@@ -100,6 +101,9 @@ final class WriteQueue: @unchecked Sendable {
 
   /// How the last group ended that had something to bring to the disk.
   var lastOutcome: Outcome? { state.withLock { $0.lastOutcome } }
+
+  /// Why the write-ahead log could not be written back when that was last tried; nil when it could.
+  var logWriteBackError: SQLiteError? { state.withLock { $0.logWriteBackError } }
 
   /// Whether a commit ended unknown and no further write is taken.
   var isStopped: Bool { state.withLock { $0.isStopped } }
@@ -182,7 +186,10 @@ final class WriteQueue: @unchecked Sendable {
     }
     let end = ContinuousClock.now
     if groupError.map({ !$0.isDamage }) ?? hasChanges {
-      state.withLock { $0.lastOutcome = Outcome(time: end, error: groupError) }
+      state.withLock { state in
+        state.lastOutcome = Outcome(time: end, error: groupError)
+        state.logWriteBackError = writer.logWriteBackError
+      }
     }
     for answer in answers { answer(groupError) }
     if let groupError {

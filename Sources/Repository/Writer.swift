@@ -42,8 +42,8 @@ final class Writer {
       PRAGMA synchronous = \(settings.synchronous.rawValue);
       PRAGMA foreign_keys = ON;
       PRAGMA cache_size = -\(Repository.writerCacheKiB);
-      PRAGMA wal_autocheckpoint = \(Repository.checkpointPages);
       """)
+    connection.writeLogBack(fromPages: Repository.checkpointPages)
     begin = try connection.prepare("BEGIN IMMEDIATE")
     commit = try connection.prepare("COMMIT")
     savepoint = try connection.prepare("SAVEPOINT request")
@@ -257,6 +257,9 @@ final class Writer {
   func commitGroup() throws(SQLiteError) {
     try commit.run()
   }
+
+  /// Why the write-ahead log could not be written back when that was last tried; nil when it could.
+  var logWriteBackError: SQLiteError? { connection.logWriteBackError }
 
   /// Leaves nothing of the group, if SQLite has not done so itself.
   func rollBackGroup() {

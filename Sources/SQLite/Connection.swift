@@ -6,6 +6,7 @@ import CSQLite
 /// but cannot be compiled again then, which SQLite does when the schema changes: keep it beside them.
 public struct Connection: ~Copyable {
   private let database: OpaquePointer
+  private let logWriteBack = LogWriteBack()
 
   /// How a file is opened.
   public enum Mode: Sendable {
@@ -122,6 +123,24 @@ public struct Connection: ~Copyable {
   /// The integer key of the row that was inserted last.
   public var lastInsertedNumber: Int64 { sqlite3_last_insert_rowid(database) }
 
+  /// Writes the write-ahead log back into the database after each commit that leaves it with so many
+  /// pages or more, as far as no reader needs them there (https://www.sqlite.org/wal.html#ckpt). SQLite
+  /// does so by itself too, and keeps to itself when it cannot.
+  public func writeLogBack(fromPages pagesMin: Int) {
+    logWriteBack.pagesMin = pagesMin
+    // Not retained: it is called within this connection's commits alone.
+    sqlite3_wal_hook(
+      database,
+      { logWriteBack, database, name, pageCount in
+        let logWriteBack = Unmanaged<LogWriteBack>.fromOpaque(logWriteBack!).takeUnretainedValue()
+        logWriteBack.committed(on: database!, name: name!, pageCount: Int(pageCount))
+        return SQLITE_OK
+      }, Unmanaged.passUnretained(logWriteBack).toOpaque())
+  }
+
+  /// Why the log could not be written back when that was last tried; nil when it could.
+  public var logWriteBackError: SQLiteError? { logWriteBack.error }
+
   /// Leaves the write-ahead log as it is when this connection closes, instead of writing it back.
   ///
   /// For a disk that failed: recovery by the next process decides then, from the file alone.
@@ -131,5 +150,23 @@ public struct Connection: ~Copyable {
 
   private func check(_ code: Int32) throws(SQLiteError) {
     guard code == SQLITE_OK else { throw SQLiteError(code: code, database: database) }
+  }
+}
+
+/// Writes the write-ahead log of a connection back.
+private final class LogWriteBack {
+  var pagesMin = Int.max
+  private(set) var error: SQLiteError?
+
+  func committed(on database: OpaquePointer, name: UnsafePointer<CChar>, pageCount: Int) {
+    guard pageCount >= pagesMin else {
+      // Also when another connection has written it back meanwhile.
+      error = nil
+      return
+    }
+    let code = sqlite3_wal_checkpoint_v2(database, name, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+    // Somebody else is at it.
+    if code == SQLITE_BUSY { return }
+    error = code == SQLITE_OK ? nil : SQLiteError(code: code, database: database)
   }
 }

@@ -96,6 +96,11 @@ final class ServerService: Service {
         logger.warning("old idempotency keys were not forgotten", metadata: ["cause": "\(error)"])
       }
       await writeKeyUses()
+      if let error = repository.state.logWriteBackError {
+        logger.error(
+          "the write-ahead log cannot be written back to the database, and grows",
+          metadata: ["cause": "\(error)"])
+      }
       do {
         try await Task.sleep(for: min(Self.upkeepInterval, retention))
       } catch {

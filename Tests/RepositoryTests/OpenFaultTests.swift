@@ -87,10 +87,12 @@ import Testing
     _ = try await repository.createConversation(metadata: metadata(["a": "1"]), in: .default)
     expected.add("new a=1 once=")
     #expect(sample.disk.faultCount == 1)
+    #expect(repository.state.logWriteBackError?.kind == .io)
     #expect(try await sample.killed().recovered() == expected)
 
     _ = try await repository.createConversation(metadata: metadata(["a": "1"]), in: .default)
     expected.add("new a=1 once=")
+    #expect(repository.state.logWriteBackError == nil)
     #expect(repository.state.databaseBytes > 4096 * Repository.checkpointPages)
     await repository.close()
     #expect(try await sample.recovered() == expected)

@@ -207,4 +207,42 @@ import Testing
     #expect((folder.contents["test.db-wal"]?.isEmpty == false) == isKept)
     #expect(try open(path).rows("SELECT a FROM t") == ["x"])
   }
+
+  @Test func `the write-ahead log is written back from so many pages on, or it is said why not`()
+    throws
+  {
+    let path = folder.makeFile()
+    let disk = FaultyDisk(under: path)
+    let connection = try open(path)
+    connection.writeLogBack(fromPages: 8)
+    try connection.execute("PRAGMA journal_mode = WAL; CREATE TABLE t (a TEXT) STRICT")
+    // Each is a commit of one page.
+    func insert(_ count: Int) throws {
+      for _ in 0..<count { try connection.execute("INSERT INTO t VALUES ('x')") }
+    }
+    // Without its log.
+    func rowsInFile() throws -> Int64 {
+      let alone = folder.makeFile(named: "alone.db", try #require(folder.contents["test.db"]))
+      return try open(alone).integer("SELECT count(*) FROM t")
+    }
+    disk.fail(.write, on: [.database], at: 1, staysBroken: true)
+    try insert(5)
+    #expect(connection.logWriteBackError == nil, "not tried yet")
+    try insert(5)
+    #expect(connection.logWriteBackError?.kind == .io)
+    disk.heal()
+    try insert(1)
+    #expect(connection.logWriteBackError == nil)
+    #expect(try rowsInFile() == 11)
+
+    // Another one may do it.
+    disk.fail(.write, on: [.database], at: 1, staysBroken: true)
+    try insert(8)
+    #expect(connection.logWriteBackError?.kind == .io)
+    disk.heal()
+    #expect(try open(path).integer("PRAGMA wal_checkpoint(TRUNCATE)") == 0)
+    try insert(1)
+    #expect(connection.logWriteBackError == nil)
+    #expect(try connection.integer("SELECT count(*) FROM t") == 20)
+  }
 }

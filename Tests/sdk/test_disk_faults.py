@@ -12,6 +12,7 @@ import pytest
 
 from conftest import read_answer
 from faults import OPEN, READ, SYNC, TRUNCATE, WRITE, Faults
+from metrics import scrape
 
 WRITERS = 8
 LOG = "conversations.db-wal"
@@ -112,8 +113,12 @@ def test_a_disk_that_fills_up_within_a_commit_takes_nothing_of_it(server, faults
 @pytest.mark.parametrize("calls", [WRITE, SYNC], ids=["write", "fsync"])
 @pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC], ids=errno.errorcode.get)
 def test_a_log_that_cannot_be_written_back_is_kept_and_grows(
-        server, faults, calls, error):
+        start, faults, wait_until, calls, error):
+    # Keys that are kept for a second are looked for each second, and the log with them.
+    server = start(environment={
+        **faults.environment, "CONVERSATIOND_DATABASE_IDEMPOTENCY_SECONDS": "1"})
     log = server.database.with_name(LOG)
+    words = "the write-ahead log cannot be written back to the database, and grows"
     faults.begin(calls, error, DATABASE)
     created = []
     with closing(server.connection()) as connection:
@@ -127,8 +132,11 @@ def test_a_log_that_cannot_be_written_back_is_kept_and_grows(
         write(LARGE_COUNT)
         assert faults.hits > 0
         assert log.stat().st_size > 4000 * 4096
+        assert scrape(server).value("database_wal_stuck") == 1
+        wait_until(lambda: words in server.log())
         faults.end()
         write(1)  # This one writes the log back, and the next begins it anew.
+        assert scrape(server).value("database_wal_stuck") == 0
         size = log.stat().st_size
         write(1)
         assert log.stat().st_size == size

@@ -47,7 +47,8 @@ METRICS = {
     "rejected": "counter", "connections": "gauge", "connections_accepted": "counter",
     "write_group_size": "histogram", "write_wait_seconds": "histogram",
     "write_commit_seconds": "histogram", "write_groups_failed": "counter",
-    "writes_waiting": "gauge", "database_bytes": "gauge", "database_wal_bytes": "gauge"}
+    "writes_waiting": "gauge", "database_bytes": "gauge", "database_wal_bytes": "gauge",
+    "database_wal_stuck": "gauge"}
 
 
 def test_every_metric_is_documented_and_stands_once(server):
