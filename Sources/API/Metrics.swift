@@ -153,7 +153,7 @@ public final class Metrics: Sendable {
     text.sample(repository.writeAheadLogBytes)
     text.begin(
       "database_wal_stuck", .gauge,
-      "Whether the write-ahead log could not be written back when that was last tried.")
+      "Whether writing the write-ahead log back failed when that was last tried.")
     text.sample(repository.logWriteBackError == nil ? 0 : 1)
   }
 

@@ -95,7 +95,7 @@ struct DatabaseCopy: ~Copyable {
       guard !findings.contains(where: \.isDamage) else { throw BackupError.damaged(findings) }
       return (try DatabaseFile.state(path: partial).version, findings)
     } catch let error as SQLiteError where error.kind == .full {
-      throw .cannotWrite(errorNumber: ENOSPC)
+      throw .cannotWrite(errorNumber: error.isOverQuota ? EDQUOT : ENOSPC)
     } catch {
       throw error as? BackupError ?? .source(DatabaseError(error))
     }

@@ -18,7 +18,7 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
   case queryTimeout
   /// Nothing can be written at the moment; a repeat may succeed.
   case unavailable(Unavailability)
-  /// The disk, or the database's largest size, is full.
+  /// The disk, a quota, or the database's largest size, is full.
   case storageFull(SQLiteError)
   /// The disk failed while the commit was on its way: what was asked may be stored or not, and only
   /// recovery by the next process decides. No further write is taken.

@@ -47,6 +47,8 @@ public struct Connection: ~Copyable {
   }
 
   deinit {
+    // A statement that outlives the connection must not find what goes with it.
+    sqlite3_wal_hook(database, nil, nil)
     sqlite3_close_v2(database)
   }
 
@@ -77,7 +79,9 @@ public struct Connection: ~Copyable {
       progress(total - Int(sqlite3_backup_remaining(backup)), total)
     }
     sqlite3_backup_finish(backup)
-    guard code == SQLITE_DONE else { throw SQLiteError(code: code, database: nil) }
+    guard code == SQLITE_DONE else {
+      throw SQLiteError(code: code, database: other.database, writingTo: .database)
+    }
   }
 
   /// Compiles one statement, to be run many times.
@@ -125,10 +129,10 @@ public struct Connection: ~Copyable {
 
   /// Writes the write-ahead log back into the database after each commit that leaves it with so many
   /// pages or more, as far as no reader needs them there (https://www.sqlite.org/wal.html#ckpt). SQLite
-  /// does so by itself too, and keeps to itself when it cannot.
+  /// does so by itself too, but says nothing when it cannot.
   public func writeLogBack(fromPages pagesMin: Int) {
     logWriteBack.pagesMin = pagesMin
-    // Not retained: it is called within this connection's commits alone.
+    // Not retained: `deinit` takes the hook away first.
     sqlite3_wal_hook(
       database,
       { logWriteBack, database, name, pageCount in
@@ -165,8 +169,10 @@ private final class LogWriteBack {
       return
     }
     let code = sqlite3_wal_checkpoint_v2(database, name, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
-    // Somebody else is at it.
+    // Another connection is writing it back: what was known before stands.
     if code == SQLITE_BUSY { return }
-    error = code == SQLITE_OK ? nil : SQLiteError(code: code, database: database)
+    error =
+      code == SQLITE_OK
+      ? nil : SQLiteError(code: code, database: database, writingTo: .database)
   }
 }

@@ -11,7 +11,7 @@ public struct SQLiteError: Error, Equatable, Sendable, CustomStringConvertible {
   /// SQLite's message for the code, in English.
   public let message: String
   /// Whether a write went past somebody's quota, which SQLite tells as an I/O error like any other.
-  private let isOverQuota: Bool
+  public let isOverQuota: Bool
 
   /// The groups of result codes that callers tell apart; `code` has the rest.
   public enum Kind: Sendable {
@@ -37,7 +37,7 @@ public struct SQLiteError: Error, Equatable, Sendable, CustomStringConvertible {
     case other
   }
 
-  /// The group that `code` belongs to.
+  /// The group that the error belongs to.
   public var kind: Kind {
     if isOverQuota { return .full }
     return switch code & 0xff {
@@ -59,31 +59,52 @@ public struct SQLiteError: Error, Equatable, Sendable, CustomStringConvertible {
   public var needsRollback: Bool { code == SQLITE_READONLY | 3 << 8 }
 
   /// For the log: the code and SQLite's words.
-  public var description: String { "SQLite error \(code): \(message)" }
+  public var description: String {
+    "SQLite error \(code): \(message)\(isOverQuota ? ", since a quota is full" : "")"
+  }
+
+  /// A file of a database.
+  enum File {
+    /// The one that has its name.
+    case database
+    /// The write-ahead log, to which goes what a transaction writes.
+    case log
+  }
 
   /// - Parameters:
   ///   - code: An extended result code.
   ///   - database: The connection that reported it, for its words; nil takes the code's own.
-  init(code: Int32, database: OpaquePointer?) {
+  ///   - file: What it may have been writing to.
+  init(code: Int32, database: OpaquePointer?, writingTo file: File = .log) {
     self.code = code
-    guard let database, sqlite3_extended_errcode(database) == code else {
+    if let database, sqlite3_extended_errcode(database) == code {
+      message = String(cString: sqlite3_errmsg(database))
+    } else {
       message = String(cString: sqlite3_errstr(code))
-      isOverQuota = false
-      return
     }
-    message = String(cString: sqlite3_errmsg(database))
-    // SQLITE_IOERR_WRITE; what is written in a transaction is written to the log.
-    isOverQuota = code == SQLITE_IOERR | 3 << 8 && Self.lastLogErrorNumber(of: database) == EDQUOT
+    // SQLITE_IOERR_WRITE alone: when a write of the log fails, the commit in it is not whole, but
+    // after any other error it may be.
+    isOverQuota =
+      code == SQLITE_IOERR | 3 << 8
+      && database.map { file.lastErrorNumber(in: $0) } == EDQUOT
   }
+}
 
-  /// What the operating system last reported for the write-ahead log; 0 when there is none.
-  private static func lastLogErrorNumber(of database: OpaquePointer) -> Int32 {
-    var log: UnsafeMutablePointer<sqlite3_file>?
+extension SQLiteError.File {
+  /// What the operating system said when a call on the file last failed; 0 when none did.
+  ///
+  /// `sqlite3_system_errno` does not know it after a COMMIT.
+  fileprivate func lastErrorNumber(in connection: OpaquePointer) -> Int32 {
+    let pointer =
+      switch self {
+      case .database: SQLITE_FCNTL_FILE_POINTER
+      case .log: SQLITE_FCNTL_JOURNAL_POINTER
+      }
+    var file: UnsafeMutablePointer<sqlite3_file>?
     var errorNumber: Int32 = 0
-    if sqlite3_file_control(database, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK,
-      let methods = log?.pointee.pMethods
-    {
-      _ = methods.pointee.xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &errorNumber)
+    if sqlite3_file_control(connection, "main", pointer, &file) == SQLITE_OK {
+      _ = file?.pointee.pMethods?.pointee.xFileControl?(
+        file, SQLITE_FCNTL_LAST_ERRNO, &errorNumber)
     }
     return errorNumber
   }

@@ -98,7 +98,7 @@ final class ServerService: Service {
       await writeKeyUses()
       if let error = repository.state.logWriteBackError {
         logger.error(
-          "the write-ahead log cannot be written back to the database, and grows",
+          "the write-ahead log could not be written back when that was last tried, and grows",
           metadata: ["cause": "\(error)"])
       }
       do {

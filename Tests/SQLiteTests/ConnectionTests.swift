@@ -245,4 +245,24 @@ import Testing
     #expect(connection.logWriteBackError == nil)
     #expect(try connection.integer("SELECT count(*) FROM t") == 20)
   }
+
+  @Test func `while another connection writes the log back, that is no error`() async throws {
+    let path = folder.makeFile()
+    let connection = try open(path)
+    connection.writeLogBack(fromPages: 8)
+    try connection.execute("PRAGMA journal_mode = WAL; CREATE TABLE t (a BLOB) STRICT; BEGIN")
+    try connection.execute("INSERT INTO t VALUES (zeroblob(100000))")
+    // It keeps the lock on writing back while it waits for the transaction.
+    async let other: Void = onOwnThread {
+      let other = try open(path, busyTimeoutMilliseconds: 30_000)
+      while try other.integer("PRAGMA wal_checkpoint(FULL)") == 1 {}
+    }
+    let isWaitedFor = eventually {
+      (try? open(path).integer("PRAGMA wal_checkpoint(PASSIVE)")) == 1
+    }
+    #expect(isWaitedFor)
+    try connection.execute("COMMIT")
+    #expect(connection.logWriteBackError == nil)
+    try await other
+  }
 }

@@ -3,6 +3,7 @@ what the next start finds."""
 
 import errno
 import json
+import os
 import re
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -118,7 +119,7 @@ def test_a_log_that_cannot_be_written_back_is_kept_and_grows(
     server = start(environment={
         **faults.environment, "CONVERSATIOND_DATABASE_IDEMPOTENCY_SECONDS": "1"})
     log = server.database.with_name(LOG)
-    words = "the write-ahead log cannot be written back to the database, and grows"
+    words = "the write-ahead log could not be written back when that was last tried, and grows"
     faults.begin(calls, error, DATABASE)
     created = []
     with closing(server.connection()) as connection:
@@ -192,6 +193,7 @@ def test_a_file_that_cannot_be_opened_is_unavailable_until_it_can(server, faults
 
 ENDS = {
     "fsync": (SYNC, errno.EIO, 0), "fsync, no space": (SYNC, errno.ENOSPC, 0),
+    "fsync, quota": (SYNC, errno.EDQUOT, 0),
     "write": (WRITE, errno.EIO, 0), "the third write": (WRITE, errno.EIO, 2),
     "write, read-only": (WRITE, errno.EROFS, 0),
 }
@@ -284,3 +286,20 @@ def test_a_fault_at_the_start_is_named_and_leaves_what_a_crash_has_left(
         assert [file.read_bytes() for file in files] == before
     server.start()
     assert get(server, created).json() == created
+
+
+# A copy
+
+
+@FULL
+def test_a_backup_for_which_there_is_no_room_names_its_file_and_leaves_none(
+        start, refused, faults, error):
+    server = start()
+    create(server, "a")
+    target = server.folder / "backup.db"
+    faults.begin(WRITE, error, f"{target.name}.partial")
+    line = refused(
+        "backup", target, "--database", server.database, environment=faults.environment)
+    assert faults.hits > 0
+    assert line == f"Error: '{target}': {os.strerror(error).lower()}"
+    assert not list(server.folder.glob("backup.db*"))
