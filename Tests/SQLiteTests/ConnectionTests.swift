@@ -257,8 +257,8 @@ import Testing
       let other = try open(path, busyTimeoutMilliseconds: 30_000)
       while try other.integer("PRAGMA wal_checkpoint(FULL)") == 1 {}
     }
-    let isWaitedFor = eventually {
-      (try? open(path).integer("PRAGMA wal_checkpoint(PASSIVE)")) == 1
+    let isWaitedFor = try await onOwnThread {
+      eventually { (try? open(path).integer("PRAGMA wal_checkpoint(PASSIVE)")) == 1 }
     }
     #expect(isWaitedFor)
     try connection.execute("COMMIT")
