@@ -47,7 +47,6 @@ let package = Package(
     .package(
       url: "https://github.com/apple/swift-configuration", from: "1.4.0",
       traits: [.defaults, "YAML"]),
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -81,9 +80,7 @@ let package = Package(
       name: "Repository", dependencies: ["Conversations", "Migrations", "SQLite"],
       swiftSettings: house),
     .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: house),
-    .target(
-      name: "Conversations",
-      dependencies: [.product(name: "Crypto", package: "swift-crypto")], swiftSettings: house),
+    .target(name: "Conversations", dependencies: ["CGnuTLS"], swiftSettings: house),
     .target(
       name: "Migrations", path: "migrations",
       resources: [
@@ -94,6 +91,7 @@ let package = Package(
         .embedInCode("0005_remember_newest_deleted.sql"),
       ], swiftSettings: house),
 
+    .systemLibrary(name: "CGnuTLS", pkgConfig: "gnutls", providers: [.apt(["libgnutls28-dev"])]),
     .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
     .systemLibrary(
       name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),

@@ -1,5 +1,3 @@
-internal import Crypto
-
 /// A secret by which a client is known: `sk-` and 43 characters of base64url, each drawn at random,
 /// which are 258 bits.
 public struct APIKey: Sendable {
@@ -29,6 +27,6 @@ public struct APIKey: Sendable {
   /// It needs neither salt nor stretching, since nobody can try 2^256 keys. A look-up by it may tell
   /// by its time how far a hash agrees with a stored one, and from a hash no key can be found.
   public static func hash(of text: String) -> String {
-    SHA256.hash(data: Array(text.utf8)).withUnsafeBytes { String(hexadecimal: $0) }
+    SHA256.hexadecimal(of: text.utf8Span.span)
   }
 }

@@ -1,5 +1,3 @@
-internal import Crypto
-
 /// Tells the content of a conversation from any other: the first 128 bits of a SHA-256 of its id and
 /// its pairs. The same content has the same hash, also after a restart or in another database.
 public struct ContentHash: Hashable, Sendable, CustomStringConvertible {
@@ -25,7 +23,7 @@ public struct ContentHash: Hashable, Sendable, CustomStringConvertible {
 
   /// Hashes what a client sees of a conversation.
   init(of conversation: Conversation) {
-    // One buffer and one call: the library's cost is in its calls.
+    // One buffer and one call of the library.
     var bytes: [UInt8] = []
     bytes.reserveCapacity(512)
     bytes.append(Self.formVersion)
@@ -34,9 +32,7 @@ public struct ContentHash: Hashable, Sendable, CustomStringConvertible {
       Self.append(pair.key, to: &bytes)
       Self.append(pair.value, to: &bytes)
     }
-    value = SHA256.hash(data: bytes).withUnsafeBytes { digest in
-      UInt128(bigEndian: digest.loadUnaligned(as: UInt128.self))
-    }
+    value = SHA256.hash(bytes.span) { UInt128(bigEndian: $0.load(as: UInt128.self)) }
   }
 
   /// With the length before the text, so that no two sets of pairs give the same bytes.

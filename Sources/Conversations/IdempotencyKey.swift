@@ -1,5 +1,3 @@
-internal import Crypto
-
 /// A client's name for one request, by which a repeat of it is known
 /// (draft-ietf-httpapi-idempotency-key-header), and what was requested under that name.
 public struct IdempotencyKey: Equatable, Sendable {
@@ -20,6 +18,6 @@ public struct IdempotencyKey: Equatable, Sendable {
       text.utf8.allSatisfy({ (0x21...0x7e).contains($0) })
     else { return nil }
     self.text = text
-    requestHash = SHA256.hash(data: request).withUnsafeBytes { String(hexadecimal: $0) }
+    requestHash = SHA256.hexadecimal(of: request.span)
   }
 }
