@@ -67,10 +67,10 @@ let package = Package(
     .target(
       name: "API",
       dependencies: [
-        "Conversations", "HTTP", "JSON", "Repository",
+        "Conversations", "Embedded", "HTTP", "JSON", "Repository",
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
-      ], resources: [.embedInCode("openapi.json")], swiftSettings: house),
+      ], exclude: ["openapi.json"], swiftSettings: house),
     .target(
       name: "HTTP",
       dependencies: ["CMicroHTTPD", .product(name: "HTTPTypes", package: "swift-http-types")],
@@ -81,15 +81,9 @@ let package = Package(
       swiftSettings: house),
     .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: house),
     .target(name: "Conversations", dependencies: ["CGnuTLS"], swiftSettings: house),
-    .target(
-      name: "Migrations", path: "migrations",
-      resources: [
-        .embedInCode("0001_create_conversations.sql"),
-        .embedInCode("0002_find_conversations.sql"),
-        .embedInCode("0003_remember_idempotency_keys.sql"),
-        .embedInCode("0004_create_api_keys.sql"),
-        .embedInCode("0005_remember_newest_deleted.sql"),
-      ], swiftSettings: house),
+    .target(name: "Migrations", dependencies: ["Embedded"], swiftSettings: house),
+    .target(name: "Embedded", dependencies: ["CEmbedded"], swiftSettings: house),
+    .target(name: "CEmbedded"),
 
     .systemLibrary(name: "CGnuTLS", pkgConfig: "gnutls", providers: [.apt(["libgnutls28-dev"])]),
     .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
@@ -128,5 +122,7 @@ let package = Package(
     .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
     fuzzTests,
   ],
-  swiftLanguageModes: [.v6]
+  swiftLanguageModes: [.v6],
+  // C23 has #embed.
+  cLanguageStandard: .gnu2x
 )

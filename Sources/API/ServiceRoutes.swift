@@ -1,3 +1,4 @@
+internal import Embedded
 internal import HTTP
 internal import HTTPTypes
 internal import Repository
@@ -7,7 +8,7 @@ extension API {
   func description() -> Response {
     Response(
       status: .ok, headers: [.contentType: "application/json"],
-      body: PackageResources.openapi_json)
+      body: EmbeddedFile.named("Sources/API/openapi.json").bytes)
   }
 
   /// `GET /metrics`: what an operator watches, for Prometheus.
