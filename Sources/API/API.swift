@@ -17,20 +17,28 @@ public struct API: Sendable {
     public var requestsPerMinuteMax: Int
     /// Whether `/metrics` needs no API key.
     public var hasOpenMetrics: Bool
+    /// Whether every request needs an API key, also before the first key was created.
+    public var requiresKeys: Bool
+    /// The proxies whose `X-Forwarded-For` is believed.
+    public var trustedProxies: [NetworkRange]
 
     /// - Parameters:
     ///   - logsRequests: Whether each request gets a line in the log.
     ///   - corsOrigins: The origins of web pages that may use the service.
     ///   - requestsPerMinuteMax: How many requests a key may send in a minute; 0 for any number.
     ///   - hasOpenMetrics: Whether `/metrics` needs no API key.
+    ///   - requiresKeys: Whether every request needs an API key, also before the first was created.
+    ///   - trustedProxies: The proxies whose `X-Forwarded-For` is believed.
     public init(
       logsRequests: Bool = true, corsOrigins: [String] = [], requestsPerMinuteMax: Int = 0,
-      hasOpenMetrics: Bool = false
+      hasOpenMetrics: Bool = false, requiresKeys: Bool = false, trustedProxies: [NetworkRange] = []
     ) {
       self.logsRequests = logsRequests
       self.corsOrigins = corsOrigins
       self.requestsPerMinuteMax = requestsPerMinuteMax
       self.hasOpenMetrics = hasOpenMetrics
+      self.requiresKeys = requiresKeys
+      self.trustedProxies = trustedProxies
     }
   }
 
@@ -40,7 +48,7 @@ public struct API: Sendable {
   let connections: ConnectionCounts
   let crossOrigin: CrossOrigin
   private let rateLimit: RateLimit?
-  private let settings: Settings
+  let settings: Settings
 
   /// - Parameters:
   ///   - repository: Where the conversations are.

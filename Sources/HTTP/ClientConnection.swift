@@ -88,26 +88,3 @@ final class ClientConnection: Sendable {
     return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
   }
 }
-
-/// Where a connection comes from, as far as connections are counted by it: an IPv4 address, or the
-/// 64-bit prefix of an IPv6 address, of which one host may have any number.
-struct ClientAddress: Hashable, Sendable {
-  private let bits: UInt64
-  private let isIPv6: Bool
-
-  init(_ storage: sockaddr_storage) {
-    (bits, isIPv6) = withUnsafeBytes(of: storage) { bytes in
-      guard Int32(storage.ss_family) == AF_INET6 else {
-        return (UInt64(bytes.loadUnaligned(as: sockaddr_in.self).sin_addr.s_addr), false)
-      }
-      let address = bytes.loadUnaligned(as: sockaddr_in6.self).sin6_addr
-      return withUnsafeBytes(of: address) { address in
-        let prefix = address.loadUnaligned(fromByteOffset: 0, as: UInt64.self)
-        let middle = address.loadUnaligned(fromByteOffset: 8, as: UInt32.self).bigEndian
-        // ::ffff:a.b.c.d, an IPv4 client of a socket that takes both.
-        guard prefix == 0, middle == 0xffff else { return (prefix, true) }
-        return (UInt64(address.loadUnaligned(fromByteOffset: 12, as: UInt32.self)), false)
-      }
-    }
-  }
-}

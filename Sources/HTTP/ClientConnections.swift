@@ -57,8 +57,8 @@ final class ClientConnections: @unchecked Sendable {
 
     mutating func remove(_ descriptor: Int32) {
       guard let connection = byDescriptor.removeValue(forKey: descriptor) else { return }
-      let count = countByAddress[connection.address, default: 1] - 1
-      countByAddress[connection.address] = count > 0 ? count : nil
+      let count = countByAddress[connection.address.countedAs, default: 1] - 1
+      countByAddress[connection.address.countedAs] = count > 0 ? count : nil
     }
   }
 
@@ -86,13 +86,13 @@ final class ClientConnections: @unchecked Sendable {
         counts.count { $0.refusedAtLimit += 1 }
         return false
       }
-      if perAddressMax > 0, state.countByAddress[address, default: 0] >= perAddressMax {
+      if perAddressMax > 0, state.countByAddress[address.countedAs, default: 0] >= perAddressMax {
         counts.count { $0.refusedAtAddressLimit += 1 }
         return false
       }
       state.byDescriptor[descriptor] = ClientConnection(
         descriptor: descriptor, address: address, timeouts: limits.timeouts)
-      state.countByAddress[address, default: 0] += 1
+      state.countByAddress[address.countedAs, default: 0] += 1
       let openCount = state.byDescriptor.count
       counts.count { counts in
         counts.accepted += 1

@@ -45,7 +45,7 @@ public final class Server: Sendable {
     public init(
       eventLoops: Int = 2, connectionsMax: Int = 1000, connectionsPerAddressMax: Int = 0,
       idleTimeoutSeconds: Int = 60, requestTimeoutSeconds: Int = 30,
-      headerBytesMax: Int = 32 * 1024, bodyBytesMax: Int = 1 << 20,
+      headerBytesMax: Int = 32 * 1024, bodyBytesMax: Int = 16 << 20,
       bodiesBytesMax: Int = 64 << 20
     ) {
       self.eventLoops = eventLoops

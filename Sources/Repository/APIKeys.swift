@@ -30,14 +30,17 @@ public struct APIKeys: ~Copyable {
 
   /// Opens a file that is migrated.
   ///
-  /// - Parameter now: Unix seconds.
+  /// - Parameters:
+  ///   - isReadOnly: Whether keys are only listed, which needs no right to write.
+  ///   - now: Unix seconds.
   /// - Throws: Why the file cannot be used; `.cannotOpen` with `ENOENT` when there is none,
   ///   `.notMigrated`.
   public init(
-    path: String, busyTimeoutMilliseconds: Int = 5000, now: Int64 = Repository.unixSeconds()
+    path: String, busyTimeoutMilliseconds: Int = 5000, isReadOnly: Bool = false,
+    now: Int64 = Repository.unixSeconds()
   ) throws(DatabaseError) {
     connection = try DatabaseFile.openMigrated(
-      path, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
+      path, busyTimeoutMilliseconds: busyTimeoutMilliseconds, isReadOnly: isReadOnly)
     self.now = now
   }
 
@@ -124,6 +127,28 @@ public struct APIKeys: ~Copyable {
       return records
     } catch {
       throw .sqlite(error)
+    }
+  }
+
+  /// The projects, apart from one, that have conversations, and how many.
+  ///
+  /// - Throws: `.database`.
+  public func otherProjects(
+    than project: String
+  ) throws(APIKeysError) -> [(project: String, conversationCount: Int64)] {
+    do {
+      let rows = try connection.prepare(
+        """
+        SELECT projects.name, count(*) FROM conversations
+        JOIN projects ON projects.number = conversations.project
+        WHERE projects.name <> :project GROUP BY conversations.project ORDER BY projects.name
+        """)
+      try rows.bind(":project", project)
+      var others: [(project: String, conversationCount: Int64)] = []
+      while try rows.step() { others.append((rows.repairedText(0), rows.integer(1))) }
+      return others
+    } catch {
+      throw .database(.sqlite(error))
     }
   }
 

@@ -29,12 +29,14 @@ extension Repository {
   ///   - backup: A file that `backUp` made, or any database of this program.
   ///   - path: The database.
   ///   - overwrites: Whether there may be a database already, which is gone afterwards.
+  ///   - allowsNoKeys: Whether a backup without API keys may replace a database with keys, so that
+  ///     requests need none afterwards.
   ///   - progress: Called again and again.
   /// - Returns: Rows that somebody wrote by hand and that are not as they should be.
   /// - Throws: Why nothing was restored: `.exists`; `.target` beside a server (`.inUse`) or another
   ///   process that has the database open (`.sqlite`, `.busy`).
   public static func restore(
-    from backup: String, to path: String, overwrites: Bool,
+    from backup: String, to path: String, overwrites: Bool, allowsNoKeys: Bool = false,
     progress: (BackupProgress) -> Void = { _ in }
   ) throws(BackupError) -> [DatabaseFinding] {
     let path = try absolute(path)
@@ -51,6 +53,12 @@ extension Repository {
     defer { if wasEmpty, bytes(of: path) == 0 { unlink(path) } }
     guard overwrites || wasEmpty else { throw .exists(path) }
     try refuseForeign(path)
+    try refuseSame(backup, path)
+    if !allowsNoKeys, (try? APIKeys.wereEverMade(path: path)) == true,
+      (try? APIKeys.wereEverMade(path: backup)) == false
+    {
+      throw .withoutKeys
+    }
 
     var copy = try DatabaseCopy(of: backup, at: path, waits: false)
     let findings = try copy.fill(progress: progress).findings
@@ -68,6 +76,12 @@ extension Repository {
     } catch {
       if case .migration(.foreign) = error { throw .target(error) }
     }
+  }
+
+  private static func refuseSame(_ backup: String, _ path: String) throws(BackupError) {
+    var status = stat()
+    guard stat(backup, &status) == 0 else { return }
+    if DatabaseFile.isInPlace(path, DatabaseFile.Identity(status)) { throw .sameFile }
   }
 
   private static func absolute(_ path: String) throws(BackupError) -> String {
@@ -98,6 +112,10 @@ public indirect enum BackupError: Error, Equatable, Sendable {
   case exists(String)
   /// Another process makes the same file.
   case inProgress
+  /// The backup is the database that it was to replace.
+  case sameFile
+  /// The backup has no API keys, and the database that it was to replace has.
+  case withoutKeys
   /// There is nothing to copy: the file has no schema yet.
   case empty
   /// What was copied is not whole.

@@ -47,7 +47,9 @@ extension Repository {
   ///
   /// - Throws: `.cannotOpen` when there is no file; `.notMigrated` when the structure of an older one
   ///   is well; what else makes it unusable.
-  public static func check(path: String) throws(DatabaseError) -> DatabaseReport {
+  public static func check(
+    path: String, progress: (BackupProgress) -> Void = { _ in }
+  ) throws(DatabaseError) -> DatabaseReport {
     let newestVersion = DatabaseFile.migrator.newestVersion
     let version = try DatabaseFile.state(path: path).version
     guard version > 0 else { throw .notMigrated(newestKnown: newestVersion) }

@@ -51,18 +51,22 @@ struct DatabaseFile: ~Copyable, Sendable {
     }
   }
 
-  /// Opens the file, and creates it with mode 0600 when there is none.
+  /// Opens the file, and creates it with mode 0600 when there is none and there need not be one.
   ///
-  /// - Throws: `.cannotOpen` with `ENOENT` when the folder is missing; `.inUse`.
-  init(path: String, lock: Lock) throws(DatabaseError) {
+  /// - Throws: `.cannotOpen` with `ENOENT` when the folder, or a file that must exist, is missing;
+  ///   `.inUse`.
+  init(path: String, lock: Lock, mustExist: Bool = false) throws(DatabaseError) {
     let path = try Self.absolute(path)
-    let descriptor = open(path, O_RDWR | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0o600)
+    let creates = mustExist ? 0 : O_CREAT
+    let descriptor = open(path, O_RDWR | creates | O_NONBLOCK | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw .cannotOpen(errorNumber: errno) }
     let identity: Identity
     do throws(DatabaseError) {
       var status = stat()
       guard fstat(descriptor, &status) == 0 else { throw .cannotOpen(errorNumber: errno) }
       identity = try Self.requireFile(status)
+      // A file that was only touched is no database either.
+      if mustExist, status.st_size == 0 { throw .cannotOpen(errorNumber: ENOENT) }
     } catch {
       close(descriptor)
       throw error
@@ -150,11 +154,12 @@ struct DatabaseFile: ~Copyable, Sendable {
   ///
   /// - Throws: `.cannotOpen` with `ENOENT` when it does not exist; `.notMigrated`.
   static func openMigrated(
-    _ path: String, busyTimeoutMilliseconds: Int
+    _ path: String, busyTimeoutMilliseconds: Int, isReadOnly: Bool = false
   ) throws(DatabaseError) -> Connection {
     guard try state(path: path) == .version(migrator.newestVersion) else {
       throw .notMigrated(newestKnown: migrator.newestVersion)
     }
+    if isReadOnly { return try openReadOnly(path) }
     let path = try absolute(path)
     do {
       let connection = try Connection(

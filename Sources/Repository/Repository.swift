@@ -31,6 +31,8 @@ public final class Repository: Sendable {
     public var queryTimeoutMilliseconds: Int
     /// How long an idempotency key is remembered.
     public var idempotencySeconds: Int
+    /// How large the write-ahead log may stay once nobody needs what is in it.
+    public var walBytesMax: Int
 
     /// - Parameters:
     ///   - synchronous: When a commit counts as done.
@@ -39,10 +41,11 @@ public final class Repository: Sendable {
     ///   - queryThreads: How many queries run at the same time; at least 1.
     ///   - queryTimeoutMilliseconds: How long a query may take.
     ///   - idempotencySeconds: How long an idempotency key is remembered.
+    ///   - walBytesMax: How large the write-ahead log may stay once nobody needs what is in it.
     public init(
       synchronous: Synchronous = .full, busyTimeoutMilliseconds: Int = 5000,
       waitingWritesMax: Int = 4096, queryThreads: Int = 2, queryTimeoutMilliseconds: Int = 2000,
-      idempotencySeconds: Int = 86_400
+      idempotencySeconds: Int = 86_400, walBytesMax: Int = 32 << 20
     ) {
       self.synchronous = synchronous
       self.busyTimeoutMilliseconds = busyTimeoutMilliseconds
@@ -50,6 +53,7 @@ public final class Repository: Sendable {
       self.queryThreads = queryThreads
       self.queryTimeoutMilliseconds = queryTimeoutMilliseconds
       self.idempotencySeconds = idempotencySeconds
+      self.walBytesMax = walBytesMax
     }
   }
 
@@ -87,18 +91,19 @@ public final class Repository: Sendable {
   /// - Parameters:
   ///   - path: The file; its folder must exist.
   ///   - settings: How it is used.
+  ///   - mustExist: Whether a missing file is an error (`.cannotOpen` with `ENOENT`) and not created.
   ///   - now: The clock, in Unix seconds.
   ///   - whenGroupEnded: Called after each group of writes, on the writer's thread.
   ///   - whenStopped: Called once when a commit ended in `.commitUnknown` and no further write is
   ///     taken; the process should end then.
   /// - Throws: Why the file cannot be used.
   public init(
-    path: String, settings: Settings = Settings(),
+    path: String, settings: Settings = Settings(), mustExist: Bool = false,
     now: @escaping @Sendable () -> Int64 = Repository.unixSeconds,
     whenGroupEnded: @escaping @Sendable (WriteGroup) -> Void = { _ in },
     whenStopped: @escaping @Sendable () -> Void = {}
   ) throws(DatabaseError) {
-    let file = try DatabaseFile(path: path, lock: .exclusive)
+    let file = try DatabaseFile(path: path, lock: .exclusive, mustExist: mustExist)
     migration = try file.migrate(
       busyTimeoutMilliseconds: settings.busyTimeoutMilliseconds, backsUp: true)
     do {

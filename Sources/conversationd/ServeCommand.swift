@@ -18,34 +18,38 @@ struct ServeCommand: AsyncParsableCommand {
       SIGTERM and SIGINT finish what is in flight and end it with exit code 0; SIGHUP reads the \
       TLS certificate again.
 
-      Flags are over environment variables (\(Setting.environmentPrefix)…), these over the \
-      configuration file, this over the defaults. Other than loopback addresses are served only once \
-      there is an API key ('conversationd keys create'), and only with TLS or with \
-      --insecure-http.
+      Flags override environment variables (\(Setting.environmentPrefix)…), which override the \
+      configuration file, which overrides the defaults. Addresses other than loopback are served \
+      only when requests need an API key ('conversationd keys create', or http.require_keys), and \
+      only with TLS or with --insecure-http.
       """)
 
   @OptionGroup var databaseOptions: DatabaseOptions
 
   @Option(
     help: ArgumentHelp(
-      "The address to listen on. (default: \(Setting.host.defaultValue))", valueName: "address"))
+      "The address to listen on. (default: \(Setting.named("http.host").defaultValue))",
+      valueName: "address"))
   var host: String?
 
   @Option(
     help: ArgumentHelp(
-      "The port to listen on; 0 takes a free one. (default: \(Setting.port.defaultValue))",
+      "The port to listen on; 0 takes a free one. (default: \(Setting.named("http.port").defaultValue))",
       valueName: "port"))
   var port: String?
 
   @Option(
     help: ArgumentHelp(
       "trace, debug, info, notice, warning, error or critical. "
-        + "(default: \(Setting.logLevel.defaultValue))", valueName: "level"))
+        + "(default: \(Setting.named("log.level").defaultValue))", valueName: "level"))
   var logLevel: String?
 
   @Flag(
     help: "Serve other than loopback addresses without TLS, since a proxy in front terminates it.")
   var insecureHTTP = false
+
+  @Flag(help: "Refuse to create a database: one that is missing is an error.")
+  var existing = false
 
   func run() async throws {
     // A reader that goes away and a file at its size limit are errors of one call, not of the
@@ -53,10 +57,10 @@ struct ServeCommand: AsyncParsableCommand {
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
     Library.prepareForManyThreads()
-    let settings = try await databaseOptions.settings(
+    let settings = try databaseOptions.settings(
       flags: [
-        (.host, host), (.port, port), (.logLevel, logLevel),
-        (.insecureHTTP, insecureHTTP ? "true" : nil),
+        "http.host": host, "http.port": port, "log.level": logLevel,
+        "http.insecure": insecureHTTP ? "true" : nil,
       ])
     let logger = Logger(settings)
     for warning in settings.warnings { logger.warning("\(warning)") }
@@ -72,7 +76,7 @@ struct ServeCommand: AsyncParsableCommand {
     let repository: Repository
     do {
       repository = try Repository(
-        path: settings.databasePath, settings: settings.repository,
+        path: settings.databasePath, settings: settings.repository, mustExist: existing,
         whenGroupEnded: metrics.record, whenStopped: { stopped.yield() })
     } catch {
       throw Failure(error, database: settings.databasePath)
@@ -115,13 +119,15 @@ struct ServeCommand: AsyncParsableCommand {
   private static func reasonToStayOnLoopback(
     _ settings: Settings
   ) throws(DatabaseError) -> String? {
-    if try !APIKeys.wereEverMade(path: settings.databasePath) {
+    let requiresKey =
+      try settings.api.requiresKeys ? true : APIKeys.wereEverMade(path: settings.databasePath)
+    if !requiresKey {
       return "since there is no API key yet and anybody who reaches the port could read and change "
         + "everything: make one with 'conversationd keys create'"
     }
     if settings.tls != nil || settings.allowsInsecureHTTP { return nil }
     return "since without TLS anybody on the way could read keys and data: set "
-      + "'\(Setting.certificate.key)' and '\(Setting.privateKey.key)', or confirm with "
+      + "'tls.certificate' and 'tls.private_key', or confirm with "
       + "--insecure-http that a proxy in front terminates it"
   }
 }

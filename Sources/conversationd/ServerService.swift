@@ -73,14 +73,14 @@ final class ServerService: Service {
     logger.info("stopping")
     repository.prepareToClose(within: Self.lockTimeout)
     guard await server.stop(within: Self.drainTimeout) else {
-      throw Failure("requests in flight did not end in time and were cut off")
+      throw Failure(.unavailable, "requests in flight did not end in time and were cut off")
     }
     await upkeep.value
     await writeKeyUses()
     await repository.close()
     if repository.isStopped {
       throw Failure(
-        "the disk failed during a commit; restart to recover what has reached it")
+        .io, "the disk failed during a commit; restart to recover what has reached it")
     }
     logger.info("stopped")
   }

@@ -17,7 +17,8 @@ import Testing
     ("fe80::1", "fe80::2"),
   ])
   func `one client, whatever its port`(one: String, other: String) throws {
-    let first = try address(one, port: 1), second = try address(other, port: 65535)
+    let first = try address(one, port: 1).countedAs
+    let second = try address(other, port: 65535).countedAs
     #expect(first == second)
     #expect(Set([first, second]).count == 1)
   }
@@ -40,7 +41,7 @@ import Testing
     ("0.0.0.1", "::1"),
   ])
   func `two clients`(one: String, other: String) throws {
-    #expect(try address(one) != address(other))
+    #expect(try address(one).countedAs != address(other).countedAs)
   }
 
   private func address(_ text: String, port: UInt16 = 80) throws -> ClientAddress {

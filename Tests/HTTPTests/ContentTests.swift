@@ -118,7 +118,7 @@ import Testing
   func `a client that sends 3 MB without waiting reads the refusal`(
     suspends: Bool
   ) async throws {
-    try await withServer { request in
+    try await withServer(configuration: .init(bodyBytesMax: 1 << 20)) { request in
       if suspends { await Task.yield() }
       return await echo(request)
     } client: { port in

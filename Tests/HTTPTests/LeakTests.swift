@@ -46,7 +46,7 @@ import Testing
 
   @Test func `refused requests leave nothing, whether the client stays or goes`() async {
     await #expect(processExitsWith: .success) {
-      try await withServer { port in
+      try await withServer(configuration: .init(bodyBytesMax: 1 << 20)) { port in
         func refuse() throws -> RawConnection {
           let connection = try RawConnection(port: port)
           connection.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n")

@@ -231,7 +231,9 @@ private final class StoppableServer: Sendable {
   init(handler: @escaping WaitingHandler = { await echo($0) }) throws {
     let socket = try ListeningSocket(host: "127.0.0.1", port: 0)
     port = socket.port
-    server = try Server(on: socket, configuration: Server.Configuration(), handler: later(handler))
+    server = try Server(
+      on: socket, configuration: Server.Configuration(bodyBytesMax: 1 << 20),
+      handler: later(handler))
   }
 
   /// What `stop` returned; nil before that.

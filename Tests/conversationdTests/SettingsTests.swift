@@ -1,3 +1,4 @@
+import API
 import Foundation
 import HTTP
 import Repository
@@ -10,58 +11,60 @@ import Testing
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
   private func settings(
-    flags: [(setting: Setting, value: String?)] = [], environment: [String: String] = [:],
+    flags: [String: String] = [:], environment: [String: String] = [:],
     file text: String? = nil
-  ) async throws -> Settings {
+  ) throws -> Settings {
     guard let text else {
-      return try await Settings(flags: flags, environment: environment, file: nil)
+      return try Settings(flags: flags, environment: environment, file: nil)
     }
     let file = FileManager.default.temporaryDirectory
       .appending(path: "conversationd-\(UUID().uuidString).yaml").path
     try text.write(toFile: file, atomically: true, encoding: .utf8)
     defer { try? FileManager.default.removeItem(atPath: file) }
-    return try await Settings(flags: flags, environment: environment, file: file)
+    return try Settings(flags: flags, environment: environment, file: file)
   }
 
-  private func failure(_ body: () async throws -> Settings) async -> String? {
+  private func failure(_ body: () throws -> Settings) -> String? {
     do {
-      _ = try await body()
+      _ = try body()
       return nil
     } catch {
       return "\(error)"
     }
   }
 
-  @Test func `flags are over the environment, this over the file, this over the defaults`()
-    async throws
+  @Test
+  func `flags override the environment, which overrides the file, which overrides the defaults`()
+    throws
   {
     let file = "http:\n  port: 1\n  host: 127.0.0.3\ndatabase:\n  path: file.db\n"
     let environment = [
       "CONVERSATIOND_HTTP_PORT": "2", "CONVERSATIOND_HTTP_HOST": "127.0.0.2",
     ]
-    let all = try await settings(
-      flags: [(.port, "3"), (.host, nil)], environment: environment, file: file)
+    let all = try settings(
+      flags: ["http.port": "3"], environment: environment, file: file)
     #expect(all.port == 3)
     #expect(all.host == "127.0.0.2")
-    #expect(all.databasePath == "file.db")
+    #expect(all.databasePath.hasSuffix("/file.db"))
     #expect("\(all.logLevel)" == "info")
     #expect("\(all.repository.synchronous)" == "full")
-    #expect(all.server.bodyBytesMax == 1_048_576)
+    #expect(all.server.bodyBytesMax == 16_777_216)
   }
 
   @Test(arguments: Setting.all.map(\.key))
-  func `every setting is in the example file with its default, and in the README`(
+  func `every setting is in the example file and in docs/settings.md with its default`(
     key: String
-  ) async throws {
+  ) throws {
     let setting = try #require(Setting.all.first { $0.key == key })
     let example = try String(
       contentsOf: Self.root.appending(path: "config/conversationd.yaml"), encoding: .utf8)
-    let readme = try String(contentsOf: Self.root.appending(path: "README.md"), encoding: .utf8)
+    let page = try String(
+      contentsOf: Self.root.appending(path: "docs/settings.md"), encoding: .utf8)
     let (section, name) = (key.split(separator: ".")[0], key.split(separator: ".")[1])
     let inSection = try #require(example.components(separatedBy: "\n\(section):\n").last)
     let isEmpty = setting.defaultValue.isEmpty
     #expect(inSection.contains("\n  \(name): \(isEmpty ? "\"\"" : setting.defaultValue)\n"))
-    let row = readme.split(separator: "\n").first { $0.hasPrefix("| `\(key)` |") }
+    let row = page.split(separator: "\n").first { $0.hasPrefix("| `\(key)` |") }
     #expect(row?.contains(isEmpty ? "| none |" : "`\(setting.defaultValue)`") == true)
     if case .integer(let range) = setting.kind {
       let words = "\(range.lowerBound) to \(range.upperBound)"
@@ -70,7 +73,7 @@ import Testing
     }
   }
 
-  @Test func `each setting of the database reaches the repository`() async throws {
+  @Test func `each setting of the database reaches the repository`() throws {
     let file = """
       database:
         synchronous: normal
@@ -80,7 +83,7 @@ import Testing
         query_timeout_milliseconds: 14
         idempotency_seconds: 15
       """
-    let repository = try await settings(file: file).repository
+    let repository = try settings(file: file).repository
     #expect(repository.synchronous == .normal)
     #expect(repository.busyTimeoutMilliseconds == 11)
     #expect(repository.waitingWritesMax == 12)
@@ -93,19 +96,19 @@ import Testing
       "CONVERSATIOND_DATABASE_QUERY_TIMEOUT_MILLISECONDS": "4",
       "CONVERSATIOND_DATABASE_IDEMPOTENCY_SECONDS": "5",
     ]
-    let over = try await settings(environment: environment, file: file).repository
+    let over = try settings(environment: environment, file: file).repository
     #expect(over.queryThreads == 3)
     #expect(over.queryTimeoutMilliseconds == 4)
     #expect(over.idempotencySeconds == 5)
     #expect(over.busyTimeoutMilliseconds == 11)
   }
 
-  @Test func `the defaults are those of the repository`() async throws {
-    #expect("\(try await settings().repository)" == "\(Repository.Settings())")
+  @Test func `the defaults are those of the repository`() throws {
+    #expect("\(try settings().repository)" == "\(Repository.Settings())")
   }
 
   @Test(arguments: Setting.all.map(\.key))
-  func `an integer is taken up to its limits and refused past them`(key: String) async throws {
+  func `an integer is taken up to its limits and refused past them`(key: String) throws {
     let setting = try #require(Setting.all.first { $0.key == key })
     guard case .integer(let range) = setting.kind else {
       #expect(setting.complaint(about: setting.defaultValue) == nil)
@@ -115,7 +118,7 @@ import Testing
       #expect(setting.complaint(about: "\(value)") == nil)
     }
     for value in [range.lowerBound - 1, range.upperBound + 1] {
-      let message = await failure { try await settings(flags: [(setting, "\(value)")]) }
+      let message = failure { try settings(flags: [key: "\(value)"]) }
       #expect(
         message
           == "setting '\(key)' in the command line must be an integer from \(range.lowerBound) "
@@ -126,11 +129,14 @@ import Testing
     }
   }
 
-  @Test func `the example file is taken as it is, and sets nothing but defaults`() async throws {
+  @Test func `the example file is taken as it is, and sets nothing but defaults`() throws {
     let example = try String(
       contentsOf: Self.root.appending(path: "config/conversationd.yaml"), encoding: .utf8)
-    let fromFile = try await settings(file: example)
-    let defaults = try await settings()
+    var fromFile = try settings(file: example)
+    let defaults = try settings()
+    // The path starts at the file's folder.
+    #expect(fromFile.databasePath.hasSuffix("/" + defaults.databasePath))
+    fromFile.databasePath = defaults.databasePath
     #expect("\(fromFile)" == "\(defaults)")
   }
 
@@ -149,42 +155,82 @@ import Testing
     ("- a\n", "must be a mapping"),
     ("http: [\n", "not valid YAML"),
     ("http:\n  port: 1\n  port: 2\n", "not valid YAML"),
+    ("http:\n  trusted_proxies: [10.0.0.0/40]\n", "'10.0.0.0/40'"),
+    ("management:\n  address: unix:relative\n", "'management.address'"),
+    ("http: &a\n  port: *a\n", "aliases are not supported"),
+
+    ("http:\n  port: 1\n---\nhttp:\n  port: 2\n", "more than one document"),
   ])
   func `a file with a mistake is refused with its name`(
     file: String, words: String
-  ) async throws {
+  ) throws {
     // Also when a flag hides the value.
     let message = try #require(
-      await failure { try await settings(flags: [(.port, "8080")], file: file) })
+      failure { try settings(flags: ["http.port": "8080"], file: file) })
     #expect(message.contains(words))
     #expect(!message.contains("\n"))
   }
 
-  @Test func `a value out of range is refused wherever it is`() async throws {
-    let inEnvironment = await failure {
-      try await settings(
-        flags: [(.port, "1")], environment: ["CONVERSATIOND_HTTP_PORT": "tcp://10.0.0.1:80"])
+  @Test func `a value out of range is refused wherever it is`() throws {
+    let inEnvironment = failure {
+      try settings(
+        flags: ["http.port": "1"], environment: ["CONVERSATIOND_HTTP_PORT": "tcp://10.0.0.1:80"])
     }
     #expect(
       inEnvironment
         == "setting 'http.port' in the environment must be an integer from 0 to 65535, "
         + "not 'tcp://10.0.0.1:80'")
-    let inFlags = await failure { try await settings(flags: [(.logLevel, "loud")]) }
+    let inFlags = failure { try settings(flags: ["log.level": "loud"]) }
     #expect(inFlags?.hasPrefix("setting 'log.level' in the command line must be one of") == true)
   }
 
-  @Test func `a missing file is refused, one of comments alone is not`() async throws {
-    let message = await failure {
-      try await Settings(flags: [], environment: [:], file: "/nonexistent.yaml")
-    }
-    #expect(message == "configuration file '/nonexistent.yaml' does not exist")
-    #expect(try await settings(file: "# nothing\n").port == 8080)
-    #expect(try await settings(file: "---\n# nothing\n").port == 8080)
-    #expect(try await settings(file: "http:\n  # port: 1\n").port == 8080)
+  @Test func `a relative path in the file starts at the file's folder, elsewhere where we are`()
+    throws
+  {
+    let inFile = try settings(file: "database:\n  path: a.db\ntls:\n  certificate: ''\n")
+    #expect(
+      inFile.databasePath
+        == FileManager.default.temporaryDirectory.appending(path: "a.db").path)
+    #expect(
+      try settings(environment: ["CONVERSATIOND_DATABASE_PATH": "a.db"]).databasePath == "a.db")
+    #expect(try settings(file: "database:\n  path: /a.db\n").databasePath == "/a.db")
   }
 
-  @Test func `an unknown variable with our prefix is a warning`() async throws {
-    let odd = try await settings(
+  @Test func `a list may be a YAML list or words`() throws {
+    let origins = ["https://a.example.com", "https://b.example.com"]
+    let asList = "http:\n  cors_origins:\n    - \(origins[0])\n    - \(origins[1])\n"
+    #expect(try settings(file: asList).api.corsOrigins == origins)
+    let asWords = "http:\n  cors_origins: \(origins.joined(separator: " "))\n"
+    #expect(try settings(file: asWords).api.corsOrigins == origins)
+    #expect(try settings(file: "http:\n  cors_origins: []\n").api.corsOrigins.isEmpty)
+    #expect(
+      try settings(file: "http:\n  trusted_proxies: [10.0.0.0/8, '::1']\n").api.trustedProxies.count
+        == 2)
+  }
+
+  @Test func `the environment may name the file`() throws {
+    let file = FileManager.default.temporaryDirectory
+      .appending(path: "conversationd-\(UUID().uuidString).yaml").path
+    try "http:\n  port: 5\n".write(toFile: file, atomically: true, encoding: .utf8)
+    defer { try? FileManager.default.removeItem(atPath: file) }
+    let settings = try Settings(
+      flags: [:], environment: ["CONVERSATIOND_CONFIG": file], file: nil)
+    #expect(settings.port == 5)
+    #expect(settings.warnings == [])
+  }
+
+  @Test func `a missing file is refused, one of comments alone is not`() throws {
+    let message = failure {
+      try Settings(flags: [:], environment: [:], file: "/nonexistent.yaml")
+    }
+    #expect(message == "configuration file '/nonexistent.yaml' does not exist")
+    #expect(try settings(file: "# nothing\n").port == 8080)
+    #expect(try settings(file: "---\n# nothing\n").port == 8080)
+    #expect(try settings(file: "http:\n  # port: 1\n").port == 8080)
+  }
+
+  @Test func `an unknown variable with our prefix is a warning`() throws {
+    let odd = try settings(
       environment: ["CONVERSATIOND_PORT": "tcp://10.0.0.1:8080", "OTHER": "x"])
     #expect(
       odd.warnings == ["environment variable CONVERSATIOND_PORT is not a setting and is ignored"])

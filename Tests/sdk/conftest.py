@@ -202,6 +202,10 @@ def pytest_configure():
         raise pytest.UsageError("CONVERSATIOND_BINARY must name the binary under test")
 
 
+# What commands exit with when they fail; test_exit_codes.py says which means what.
+EXIT_CODES = (64, 65, 69, 70, 74, 78)
+
+
 @pytest.fixture(scope="session")
 def binary():
     return str(Path(os.environ["CONVERSATIOND_BINARY"]).resolve())
@@ -265,9 +269,9 @@ def run(binary, tmp_path):
 def refused(run):
     """Runs a command that must fail with one clear line, which is returned."""
 
-    def refused(*arguments, status=1, **options):
+    def refused(*arguments, status=EXIT_CODES, **options):
         result = run(*arguments, **options)
-        assert result.returncode == status, result
+        assert result.returncode in ([status] if isinstance(status, int) else status), result
         assert result.stdout == ""
         lines = result.stderr.splitlines()
         assert len(lines) == 1, result.stderr
@@ -283,6 +287,8 @@ def keys(run, tmp_path):
 
     def keys(command, *arguments, **options):
         database = tmp_path / "conversations.db"
+        if command == "create" and not database.exists():
+            assert run("migrate", "--database", database).returncode == 0
         return run("keys", command, "--database", database, *arguments, **options)
 
     return keys
@@ -301,12 +307,13 @@ def make_key(keys):
 
 
 @pytest.fixture
-def list_keys(keys):
+def list_keys(keys, tmp_path):
     """The rows that `keys list` shows, by the names of the columns."""
 
     def list_keys():
         result = keys("list")
-        assert (result.returncode, result.stderr) == (0, "")
+        assert result.returncode == 0
+        assert result.stderr == f"Keys in {tmp_path}/conversations.db:\n"
         heading, *rows = [re.split("  +", line) for line in result.stdout.splitlines()]
         return [dict(zip(heading, row, strict=True)) for row in rows]
 

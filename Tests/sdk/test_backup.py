@@ -247,7 +247,7 @@ def test_a_row_that_was_broken_by_hand_is_copied_and_named(run, sqlite, database
         assert result.stderr == (
             f"warning: '{source}' has rows that are not as they should be, and so has the copy; "
             "'conversationd check' names them\n")
-    assert run("check", "--database", "new.db").returncode == 1
+    assert run("check", "--database", "new.db").returncode == 65
 
 
 def test_a_damaged_database_of_an_older_version_is_named_by_check(refused, run, tmp_path):
@@ -258,7 +258,7 @@ def test_a_damaged_database_of_an_older_version_is_named_by_check(refused, run, 
     assert "it is damaged; 'conversationd check' says where; " in line
     assert line.endswith("'conversationd migrate --without-backup' goes on without a copy")
     result = run("check")
-    assert result.returncode == 1 and "integrity: " in result.stdout
+    assert result.returncode == 65 and "integrity: " in result.stdout
 
 
 @pytest.mark.parametrize("statement", [None, "BEGIN IMMEDIATE"], ids=["reads", "writes"])

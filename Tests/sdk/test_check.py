@@ -113,7 +113,7 @@ FAULTS = {
 def test_a_fault_is_found_and_named_without_values(run, database, sql, words):
     execute(database, unguarded(sql))
     result = run("check", "--database", database)
-    assert (result.returncode, result.stderr) == (1, "")
+    assert (result.returncode, result.stderr) == (65, "")
     *findings, summary = result.stdout.splitlines()
     assert any(all(word in line for word in words) for line in findings), findings
     assert summary.endswith(f", {len(findings)} findings")
@@ -155,7 +155,7 @@ def test_a_page_of_garbage_is_found(run, large_database, tree, page):
         file.seek((number - 1) * size)
         file.write(bytes((7 * n + 5) % 256 for n in range(size)))
     result = run("check", "--database", large_database)
-    assert result.returncode == 1, result
+    assert result.returncode == 65, result
     assert re.search("^integrity: ", result.stdout, re.MULTILINE), result
     assert "Fatal error" not in result.stderr
 
@@ -178,7 +178,7 @@ def test_a_file_cut_short_is_found(run, large_database):
     content = large_database.read_bytes()
     large_database.write_bytes(content[:len(content) // 2])
     result = run("check", "--database", large_database)
-    assert result.returncode == 1
+    assert result.returncode == 65
     assert "Fatal error" not in result.stderr
 
 
@@ -187,4 +187,4 @@ def test_a_missing_index_entry_is_found(run, large_database):
         PRAGMA writable_schema = ON;
         UPDATE sqlite_schema SET sql = NULL, type = 'x' WHERE name = 'metadata_by_pair';
         """)
-    assert run("check", "--database", large_database).returncode == 1
+    assert run("check", "--database", large_database).returncode == 65

@@ -197,7 +197,7 @@ def test_a_row_that_is_not_utf_8_is_an_error_of_its_conversation_alone(
 
     assert stored(server, other) == other
     assert server.request("GET", "/readyz").status == 200
-    assert run("check", "--database", server.database).returncode == 1
+    assert run("check", "--database", server.database).returncode == 65
 
     update = server.request("POST", path, {"metadata": {"a": "3"}})
     assert (update.status, update.json()["metadata"]) == (200, {"a": "3"})

@@ -216,7 +216,7 @@ def test_a_damaged_page_is_an_error_of_what_needs_it(large, start, run, tree, ch
     content[place:place + PAGE] = change(bytes(content[place:place + PAGE]))
     path.write_bytes(content)
     check = run("check", "--database", path)
-    assert (check.returncode, check.stderr) == (1, "") and "integrity: " in check.stdout
+    assert (check.returncode, check.stderr) == (65, "") and "integrity: " in check.stdout
 
     server = start()
     statuses = Counter()
@@ -314,7 +314,7 @@ def test_what_cannot_be_served_is_named_and_not_changed(large, run, change):
     before = path.read_bytes()
     for command in [["serve", "--port", "0"], ["migrate"], ["check"]]:
         result = run(*command, "--database", path)
-        assert result.returncode == 1
+        assert result.returncode == 65
         lines = (result.stderr or result.stdout).splitlines()
         assert lines and "Fatal error" not in result.stderr
         # `check` tells what it finds in a file that it can open.

@@ -14,7 +14,6 @@ from conftest import START_SECONDS, clean_environment
 
 KEY = re.compile("sk-[A-Za-z0-9_-]{43}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-KEEP = "Keep it in a safe place: it is not shown again."
 FIRST = "It is the first key: from now on every request needs one."
 HEADING = ["NAME", "PROJECT", "RIGHTS", "STATE", "CREATED", "LAST USED", "EXPIRES", "KEY"]
 DAY = 86_400
@@ -25,6 +24,18 @@ CREATORS = 8
 def database(tmp_path):
     """Where the fixtures have their database; there is none yet."""
     return tmp_path / "conversations.db"
+
+
+@pytest.fixture
+def migrated(run, database):
+    """The database, without a key."""
+    assert run("migrate", "--database", database).returncode == 0
+    return database
+
+
+def created(name, database):
+    return (f"Created the key '{name}' for project 'default' in {database}. Keep it in a safe "
+            "place: it is not shown again.")
 
 
 @pytest.fixture
@@ -40,47 +51,48 @@ def refused_keys(refused, database):
 # create
 
 
-def test_create_prints_the_key_alone_and_speaks_to_the_person_beside_it(keys):
+def test_create_prints_the_key_alone_and_speaks_to_the_person_beside_it(keys, database):
     first, second = [keys("create", "--name", name) for name in "ab"]
     for result in (first, second):
         assert result.returncode == 0
         assert KEY.fullmatch(result.stdout.removesuffix("\n"))
     assert first.stdout != second.stdout
-    assert first.stderr.splitlines() == [KEEP, FIRST]
-    assert second.stderr.splitlines() == [KEEP]
+    assert first.stderr.splitlines() == [created("a", database), FIRST]
+    assert second.stderr.splitlines() == [created("b", database)]
     # A key that is revoked was the first one all the same.
     for name in "ab":
         assert keys("revoke", name).returncode == 0
-    assert keys("create", "--name", "c").stderr.splitlines() == [KEEP]
+    assert keys("create", "--name", "c").stderr.splitlines() == [created("c", database)]
 
 
-def test_create_makes_the_database_for_its_owner_alone(make_key, run, database):
-    make_key()
-    assert database.stat().st_mode & 0o777 == 0o600
-    assert run("check", "--database", database).returncode == 0
+def test_create_makes_no_database(refused_keys, database, tmp_path):
+    assert refused_keys("create", "--name", "a", status=69) == (
+        f"Error: database '{database}' does not exist; 'conversationd migrate' creates it, or name "
+        "another one with --database")
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_a_key_that_could_not_be_printed_is_revoked(run, binary, database, list_keys):
+def test_a_key_that_could_not_be_printed_is_revoked(run, binary, migrated, list_keys):
     # As when it goes to a file on a disk that is full.
     result = run("-c", '"$@" > /dev/full', "sh", binary, "keys", "create", "--name", "a",
-                 "--database", database, program="sh")
-    assert result.returncode == 1
+                 "--database", migrated, program="sh")
+    assert result.returncode == 74
     assert result.stderr.startswith("Error: ") and "'a'" in result.stderr
     # Nobody knows it.
     assert [row["STATE"] for row in list_keys()] == ["revoked"]
 
 
-def test_a_key_that_goes_to_nobody_is_revoked(binary, database, list_keys):
+def test_a_key_that_goes_to_nobody_is_revoked(binary, migrated, list_keys):
     # As `| true` does it, whose end of the pipe may be closed before anything is written.
     read_end, write_end = os.pipe()
     os.close(read_end)
     with open(write_end, "wb") as pipe:
         result = subprocess.run(
-            [binary, "keys", "create", "--name", "a", "--database", database],
+            [binary, "keys", "create", "--name", "a", "--database", migrated],
             env=clean_environment(), stdin=subprocess.DEVNULL, stdout=pipe,
             stderr=subprocess.PIPE, text=True, timeout=START_SECONDS)
     # Not by a signal, which would leave the key as it is.
-    assert result.returncode == 1
+    assert result.returncode == 74
     line, = result.stderr.splitlines()
     assert line == "Error: the key 'a' could not be printed and was revoked; make another"
     assert [row["STATE"] for row in list_keys()] == ["revoked"]
@@ -99,7 +111,7 @@ def test_a_lifetime_is_a_number_and_a_unit(make_key, list_keys, lifetime, second
 @pytest.mark.parametrize("lifetime", [
     "", "0d", "d", "5", "-1d", "+1d", "5y", "1D", "1.5d", "1 d", " 1d", "1d ", "1d1h", "0x1d",
     "\u0663d", "36501d", "9223372036854775807w", "9223372036854775808s", "99999999999999999999d"])
-def test_what_is_no_lifetime_is_a_usage_error_and_nothing_is_created(keys, tmp_path, lifetime):
+def test_what_is_no_lifetime_is_a_usage_error(keys, list_keys, lifetime):
     # What begins with a hyphen is another option, unless it is joined to the name of this one.
     option = [f"--expires={lifetime}"] if lifetime.startswith("-") else ["--expires", lifetime]
     result = keys("create", "--name", "a", *option)
@@ -107,15 +119,15 @@ def test_what_is_no_lifetime_is_a_usage_error_and_nothing_is_created(keys, tmp_p
     first, *rest = result.stderr.splitlines()
     assert first.startswith("Error: ") and f"'{lifetime}'" in first and "--expires" in first
     assert "such as 90d" in " ".join(rest)
-    assert list(tmp_path.iterdir()) == []
+    assert list_keys() == []
 
 
 @pytest.mark.parametrize("name", [64 * "n", 64 * "\U0001f511", "build server", "e\u0301", "-", "'"])
-def test_a_name_is_for_people(make_key, keys, list_keys, name):
+def test_a_name_is_for_people(make_key, keys, list_keys, database, name):
     make_key(name)
     assert [row["NAME"] for row in list_keys()] == [name]
     result = keys("revoke", "--", name)
-    assert (result.returncode, result.stdout) == (0, f"revoked '{name}'\n")
+    assert (result.returncode, result.stdout) == (0, f"revoked '{name}' in {database}\n")
 
 
 BAD_NAMES = ["", 65 * "n", "a\n", "a\tb", "\x1b[2J", "\x7f", "\x85"]
@@ -170,7 +182,7 @@ def test_of_those_who_want_a_name_at_once_one_gets_it(make_key, keys, list_keys)
     make_key("other")
     with ThreadPoolExecutor(CREATORS) as pool:
         results = list(pool.map(lambda _: keys("create", "--name", "a"), range(CREATORS)))
-    assert sorted(result.returncode for result in results) == [0] + (CREATORS - 1) * [1], results
+    assert sorted(result.returncode for result in results) == [0] + (CREATORS - 1) * [65], results
     assert len(list_keys()) == 2
 
 
@@ -200,8 +212,7 @@ def test_the_columns_stand_below_their_headings(make_key, keys):
         assert all(row[start] != " " and row[start - 2:start].strip() == "" for row in rows)
 
 
-def test_a_list_without_keys_is_its_heading(run, keys, database):
-    assert run("migrate", "--database", database).returncode == 0
+def test_a_list_without_keys_is_its_heading(keys, migrated):
     assert keys("list").stdout.split("  ") == [*HEADING[:-1], "KEY\n"]
 
 
@@ -231,6 +242,7 @@ def test_the_database_comes_from_the_settings(run, tmp_path):
     (tmp_path / "settings.yaml").write_text("database:\n  path: 'a.db'\n", encoding="utf-8")
     options = [(["--config", "settings.yaml"], {}), ([], {"CONVERSATIOND_DATABASE_PATH": "b.db"})]
     for arguments, environment in options:
+        assert run("migrate", *arguments, environment=environment).returncode == 0
         for command in (["create", "--name", "a"], ["list"], ["revoke", "a"]):
             result = run("keys", *command, *arguments, environment=environment)
             assert result.returncode == 0, result
@@ -249,3 +261,13 @@ def test_a_lock_that_stays_held_is_an_error_and_changes_nothing(
         assert line == f"Error: database '{database}': another process holds its lock"
         # Who only reads does not wait.
         assert list_keys() == before
+
+
+@pytest.mark.parametrize("command", [["create", "--name", "b"], ["revoke", "a"]], ids=" ".join)
+def test_a_database_that_may_only_be_read_is_refused(run, refused, ordinary_user, command):
+    folder, options = ordinary_user
+    database = folder / "conversations.db"
+    assert run("migrate", "--database", database, **options).returncode == 0
+    database.chmod(0o444)
+    line = refused("keys", *command, "--database", database, status=74, **options)
+    assert line == f"Error: database '{database}': this user may not write it or its folder"

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import Repository
 
 /// A line on the terminal that fills while a copy is made, nothing where standard error is no terminal;
@@ -20,8 +20,8 @@ final class ProgressBar {
     case .began(let path): interruption = Interruption(removing: path)
     case .copied(let part):
       let filled = String(repeating: "=", count: Int(part * Double(Self.width)))
-      let bar = filled.padding(toLength: Self.width, withPad: " ", startingAt: 0)
-      write("\(title) [\(bar)] \(Int(part * 100)) %")
+      let empty = String(repeating: " ", count: Self.width - filled.count)
+      write("\(title) [\(filled)\(empty)] \(Int(part * 100)) %")
     case .checking: write("\(line), checking")
     }
   }
@@ -29,12 +29,13 @@ final class ProgressBar {
   /// Gives the terminal's next line to others; the copy is whole, or gone.
   func end() {
     interruption?.end()
-    if isShown, !line.isEmpty { FileHandle.standardError.write(Data("\n".utf8)) }
+    if isShown, !line.isEmpty { writeError("") }
   }
 
   private func write(_ line: String) {
     guard isShown, line != self.line else { return }
     self.line = line
-    FileHandle.standardError.write(Data("\r\(line)".utf8))
+    let bytes = Array("\r\(line)".utf8)
+    _ = Glibc.write(STDERR_FILENO, bytes, bytes.count)
   }
 }

@@ -2,7 +2,7 @@ import ArgumentParser
 import Repository
 
 /// `conversationd migrate`
-struct MigrateCommand: AsyncParsableCommand {
+struct MigrateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "migrate",
     abstract: "Bring a database to this version's schema, and create it when there is none.",
@@ -17,8 +17,8 @@ struct MigrateCommand: AsyncParsableCommand {
   @Flag(help: "Do not copy the database before: there is a backup, or no space for one.")
   var withoutBackup = false
 
-  func run() async throws {
-    let settings = try await databaseOptions.settings()
+  func run() throws {
+    let settings = try databaseOptions.settings()
     let path = settings.databasePath
     do {
       let report = try Repository.migrate(

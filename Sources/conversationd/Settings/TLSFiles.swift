@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import HTTP
 
 /// Where the certificate and its private key are.
@@ -8,12 +8,11 @@ struct TLSFiles: Sendable {
 
   /// - Returns: nil when both are empty.
   /// - Throws: `Failure` when only one is.
-  init?(certificate: String, privateKey: String) throws {
+  init?(certificate: String, privateKey: String) throws(Failure) {
     if certificate.isEmpty && privateKey.isEmpty { return nil }
     if certificate.isEmpty || privateKey.isEmpty {
       throw Failure(
-        "settings '\(Setting.certificate.key)' and '\(Setting.privateKey.key)' must be given together"
-      )
+        .configuration, "settings 'tls.certificate' and 'tls.private_key' must be given together")
     }
     self.certificate = certificate
     self.privateKey = privateKey
@@ -22,7 +21,7 @@ struct TLSFiles: Sendable {
   /// Reads both.
   ///
   /// - Throws: `Failure`, which names the file.
-  func read() throws -> Certificate {
+  func read() throws(Failure) -> Certificate {
     let chain = try Self.bytes(of: certificate)
     let key = try Self.bytes(of: privateKey)
     do {
@@ -30,24 +29,26 @@ struct TLSFiles: Sendable {
     } catch {
       switch error {
       case .badCertificate(let reason):
-        throw Failure("certificate '\(certificate)': not PEM with a certificate: \(reason)")
+        throw Failure(
+          .configuration, "certificate '\(certificate)': not PEM with a certificate: \(reason)")
       case .badPrivateKey(let reason):
         throw Failure(
+          .configuration,
           "private key '\(privateKey)': not PEM with a key that is not encrypted: \(reason)")
       case .mismatch:
         throw Failure(
+          .configuration,
           "private key '\(privateKey)': does not belong to certificate '\(certificate)'")
       }
     }
   }
 
-  private static func bytes(of file: String) throws -> [UInt8] {
-    guard FileManager.default.fileExists(atPath: file) else {
-      throw Failure("TLS file '\(file)' does not exist")
+  private static func bytes(of file: String) throws(Failure) -> [UInt8] {
+    do {
+      return try readFile(file)
+    } catch {
+      let reason = error.number == ENOENT ? "does not exist" : "cannot be read: \(error)"
+      throw Failure(.configuration, "TLS file '\(file)' \(reason)")
     }
-    guard let data = FileManager.default.contents(atPath: file) else {
-      throw Failure("TLS file '\(file)' cannot be read by this user")
-    }
-    return Array(data)
   }
 }

@@ -1,31 +1,35 @@
 import ArgumentParser
 import Conversations
-import Foundation
+import Glibc
 import Repository
 
 /// `conversationd keys`
-struct KeysCommand: AsyncParsableCommand {
+struct KeysCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "keys",
     abstract: "Make, list and revoke API keys.",
     discussion: """
-      May run beside a server; what it does counts from the next request on. While no key was ever \
-      made, a server needs none and serves loopback addresses only. From the first one on, also \
-      when it is revoked later, every request needs one. A key belongs to one project, and its \
-      clients know nothing of other projects.
+      May run beside a server, which sees the change with its next request. Until a key is created, \
+      a server needs none and serves loopback addresses only. Once a key has been created, every \
+      request needs one, even if that key is revoked. A key belongs to one project and cannot see \
+      the data of another.
       """,
     subcommands: [CreateCommand.self, ListCommand.self, RevokeCommand.self])
+
+  mutating func run() throws {
+    throw MissingCommand(of: Self.self)
+  }
 }
 
 extension KeysCommand {
   /// `conversationd keys create`
-  struct CreateCommand: AsyncParsableCommand {
+  struct CreateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "create",
       abstract: "Make a key and print it.",
       discussion: """
-        The key is printed this one time; the database has only a hash of it. Creates the database \
-        when there is none.
+        The key is printed this one time; the database stores only a hash of it. The database must \
+        exist: 'conversationd migrate' creates one.
         """)
 
     @OptionGroup var databaseOptions: DatabaseOptions
@@ -46,18 +50,27 @@ extension KeysCommand {
         valueName: "duration"))
     var expires: Lifetime?
 
-    func run() async throws {
-      // A reader that goes away is an error of the call that prints, not the end of the process.
-      signal(SIGPIPE, SIG_IGN)
-      let settings = try await databaseOptions.settings()
+    func run() throws {
+      let settings = try databaseOptions.settings()
       let path = settings.databasePath
       do {
-        // Before the file, which would be created for nothing.
         try APIKeys.check(name: name, project: project)
-        let (key, isFirst) = try make(settings)
+        guard access(path, F_OK) == 0 || errno != ENOENT else {
+          throw Failure(
+            .unavailable,
+            "database '\(path)' does not exist; 'conversationd migrate' creates it, or name another "
+              + "one with --database")
+        }
+        let isFirst = try !APIKeys.wereEverMade(path: path)
+        let keys = try settings.openKeys()
+        let key = try keys.create(
+          name: name, project: project, isReadOnly: readOnly, lifetimeSeconds: expires?.seconds)
         try hand(key, settings)
-        note("Keep it in a safe place: it is not shown again.")
-        if isFirst { note("It is the first key: from now on every request needs one.") }
+        writeError(
+          "Created the key '\(name)' for project '\(project)' in \(path). Keep it in a safe place: "
+            + "it is not shown again.")
+        if isFirst { writeError("It is the first key: from now on every request needs one.") }
+        warn(of: try keys.otherProjects(than: project))
       } catch let error as APIKeysError {
         throw Failure(error, name: name, database: path)
       } catch let error as DatabaseError {
@@ -65,34 +78,29 @@ extension KeysCommand {
       }
     }
 
-    private func make(_ settings: Settings) throws -> (key: APIKey, isFirst: Bool) {
-      _ = try Repository.migrate(
-        path: settings.databasePath,
-        busyTimeoutMilliseconds: settings.repository.busyTimeoutMilliseconds)
-      let isFirst = try !APIKeys.wereEverMade(path: settings.databasePath)
-      let key = try settings.openKeys().create(
-        name: name, project: project, isReadOnly: readOnly, lifetimeSeconds: expires?.seconds)
-      return (key, isFirst)
+    /// Who begins to use keys may have conversations that the new key cannot see.
+    private func warn(of others: [(project: String, conversationCount: Int64)]) {
+      for other in others {
+        writeError(
+          "Warning: project '\(other.project)' holds \(other.conversationCount) conversations, which "
+            + "this key cannot see.")
+      }
     }
 
     /// A key that nobody has seen is of no use to anybody.
     private func hand(_ key: APIKey, _ settings: Settings) throws {
       do {
-        try FileHandle.standardOutput.write(contentsOf: Data("\(key.text)\n".utf8))
+        print(key.text)
+        try Conversationd.flushOutput()
       } catch {
         try settings.openKeys().revoke(name: name)
-        throw Failure("the key '\(name)' could not be printed and was revoked; make another")
+        throw Failure(.io, "the key '\(name)' could not be printed and was revoked; make another")
       }
-    }
-
-    /// To standard error, so that standard output is the key alone.
-    private func note(_ words: String) {
-      FileHandle.standardError.write(Data("\(words)\n".utf8))
     }
   }
 
   /// `conversationd keys list`
-  struct ListCommand: AsyncParsableCommand {
+  struct ListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "list",
       abstract: "List all keys that were ever made.",
@@ -103,17 +111,18 @@ extension KeysCommand {
 
     @OptionGroup var databaseOptions: DatabaseOptions
 
-    func run() async throws {
-      let settings = try await databaseOptions.settings()
+    func run() throws {
+      let settings = try databaseOptions.settings()
       let records: [APIKeys.Record]
       do {
-        records = try settings.openKeys().all()
+        records = try settings.openKeys(readOnly: true).all()
       } catch let error as DatabaseError {
         throw Failure(error, database: settings.databasePath)
       }
       let heading = [
         "NAME", "PROJECT", "RIGHTS", "STATE", "CREATED", "LAST USED", "EXPIRES", "KEY",
       ]
+      writeError("Keys in \(settings.databasePath):")
       let now = Repository.unixSeconds()
       for line in Self.table([heading] + records.map { Self.row($0, now: now) }) { print(line) }
     }
@@ -129,7 +138,7 @@ extension KeysCommand {
     }
 
     private static func shown(_ unixSeconds: Int64) -> String {
-      Date(timeIntervalSince1970: TimeInterval(unixSeconds)).ISO8601Format()
+      "\(Timestamp(unixSeconds: unixSeconds))"
     }
 
     /// Columns as wide as their widest entry, two spaces apart.
@@ -145,7 +154,7 @@ extension KeysCommand {
   }
 
   /// `conversationd keys revoke`
-  struct RevokeCommand: AsyncParsableCommand {
+  struct RevokeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "revoke",
       abstract: "Revoke a key, for good.",
@@ -156,15 +165,15 @@ extension KeysCommand {
     @Argument(help: "The name of the key.")
     var name: String
 
-    func run() async throws {
-      let settings = try await databaseOptions.settings()
+    func run() throws {
+      let settings = try databaseOptions.settings()
       let keys = try settings.openKeys()
       do {
         try keys.revoke(name: name)
       } catch {
         throw Failure(error, name: name, database: settings.databasePath)
       }
-      print("revoked '\(name)'")
+      print("revoked '\(name)' in \(settings.databasePath)")
     }
   }
 }
@@ -190,10 +199,11 @@ struct Lifetime: ExpressibleByArgument {
 }
 
 extension Settings {
-  fileprivate func openKeys() throws -> APIKeys {
+  fileprivate func openKeys(readOnly: Bool = false) throws(Failure) -> APIKeys {
     do {
       return try APIKeys(
-        path: databasePath, busyTimeoutMilliseconds: repository.busyTimeoutMilliseconds)
+        path: databasePath, busyTimeoutMilliseconds: repository.busyTimeoutMilliseconds,
+        isReadOnly: readOnly)
     } catch {
       throw Failure(error, database: databasePath)
     }

@@ -1,25 +1,28 @@
 import ArgumentParser
+import Glibc
 import Repository
 
 /// `conversationd check`
-struct CheckCommand: AsyncParsableCommand {
+struct CheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check",
     abstract: "Check a database, without changing it.",
     discussion: """
       Runs SQLite's integrity and foreign-key checks, then looks at every conversation and every \
       pair for the limits and for text that is not UTF-8, which SQLite does not check. May run \
-      beside a server. Exits with 1 when something is wrong. SQLite may leave an empty -wal and a \
-      -shm file beside the database, which the next server removes.
+      beside a server, and holds no snapshot of the whole database meanwhile. Exits with 65 when \
+      something is wrong.
       """)
 
   @OptionGroup var databaseOptions: DatabaseOptions
 
-  func run() async throws {
-    let path = try await databaseOptions.settings().databasePath
+  func run() throws {
+    let path = try databaseOptions.settings().databasePath
     let report: DatabaseReport
+    let bar = ProgressBar("checking")
     do {
-      report = try Repository.check(path: path)
+      defer { bar.end() }
+      report = try Repository.check(path: path, progress: bar.show)
     } catch {
       throw Failure(error, database: path)
     }
@@ -27,7 +30,8 @@ struct CheckCommand: AsyncParsableCommand {
     let counts = "\(report.conversationCount) conversations, \(report.pairCount) metadata pairs"
     guard report.findings.isEmpty else {
       print("\(path): \(counts), \(report.findings.count) findings")
-      throw ExitCode.failure
+      // The findings are said; the exit code is all that is left to say.
+      throw ExitCode(Failure.Kind.data.rawValue)
     }
     print("\(path): \(counts), all is well")
   }

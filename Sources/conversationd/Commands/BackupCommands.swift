@@ -1,24 +1,35 @@
 import ArgumentParser
-import Foundation
+import Glibc
 import Repository
 
 /// `conversationd backup`
-struct BackupCommand: AsyncParsableCommand {
+struct BackupCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "backup",
     abstract: "Copy a database into a new file, also beside a running server.",
     discussion: """
-      The copy is the database as it is at one moment. It is made as FILE.partial, and gets its \
-      name when it has been checked and is on disk: what is called FILE is a good backup.
+      The copy is the database as it is at one moment. It is made as FILE.partial and renamed to \
+      FILE once it has been checked and is on disk, so a FILE is always a good backup. The \
+      write-ahead log of a running server cannot be checkpointed past that moment until the copy \
+      is made. With '-' the checked copy goes to standard output.
       """)
 
   @OptionGroup var databaseOptions: DatabaseOptions
 
-  @Argument(help: "The file to make; it must not exist.")
+  @Argument(help: "The file to make, which must not exist; '-' for standard output.")
   var file: String
 
-  func run() async throws {
-    let path = try await databaseOptions.settings().databasePath
+  func run() throws {
+    let path = try databaseOptions.settings().databasePath
+    if file == "-" {
+      try stream(path)
+    } else {
+      try copy(path, to: file)
+      print("backed up '\(path)' to '\(file)', and checked it")
+    }
+  }
+
+  private func copy(_ path: String, to file: String) throws(Failure) {
     let bar = ProgressBar("copying")
     do {
       defer { bar.end() }
@@ -26,12 +37,24 @@ struct BackupCommand: AsyncParsableCommand {
     } catch {
       throw Failure(error, from: path, to: file)
     }
-    print("backed up '\(path)' to '\(file)', and checked it")
+  }
+
+  /// By a temporary file, since only a copy that was checked is worth sending.
+  private func stream(_ path: String) throws(Failure) {
+    let folder = try TemporaryFolder()
+    let file = folder.path + "/backup.db"
+    try copy(path, to: file)
+    do {
+      try copyFile(file, to: STDOUT_FILENO)
+    } catch {
+      throw Failure(.io, "standard output: \(error)")
+    }
+    writeError("backed up '\(path)' to standard output, and checked it")
   }
 }
 
 /// `conversationd restore`
-struct RestoreCommand: AsyncParsableCommand {
+struct RestoreCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "restore",
     abstract: "Put a backup in the place of a database that no server has open.",
@@ -48,13 +71,17 @@ struct RestoreCommand: AsyncParsableCommand {
   @Flag(help: "Replace a database that is there already.")
   var overwrite = false
 
-  func run() async throws {
-    let path = try await databaseOptions.settings().databasePath
+  @Flag(
+    help: "Restore a backup without API keys over a database with keys, which turns them off.")
+  var allowNoKeys = false
+
+  func run() throws {
+    let path = try databaseOptions.settings().databasePath
     let bar = ProgressBar("copying")
     do {
       defer { bar.end() }
       let findings = try Repository.restore(
-        from: file, to: path, overwrites: overwrite, progress: bar.show)
+        from: file, to: path, overwrites: overwrite, allowsNoKeys: allowNoKeys, progress: bar.show)
       warn(of: findings, in: file)
     } catch {
       throw Failure(error, from: file, to: path, hint: "; --overwrite replaces it")
@@ -71,6 +98,6 @@ private func warn(of findings: [DatabaseFinding], in database: String) {
   guard !findings.isEmpty else { return }
   let words =
     "warning: '\(database)' has rows that are not as they should be, and so has the copy; "
-    + "'conversationd check' names them\n"
-  FileHandle.standardError.write(Data(words.utf8))
+    + "'conversationd check' names them"
+  writeError(words)
 }

@@ -1,0 +1,42 @@
+import HTTP
+
+extension Setting {
+  /// - Returns: What is wrong with a value; nil when it may be used.
+  func complaint(about value: String) -> String? {
+    switch kind {
+    case .text, .path:
+      value.isEmpty ? "must not be empty" : nil
+    case .optionalPath:
+      nil
+    case .optionalAddress:
+      value.isEmpty || ListenAddress(value) != nil
+        ? nil : "must be 'unix:' and an absolute path, or HOST:PORT, not '\(value)'"
+    case .origins:
+      Self.words(value).first { !Self.isOrigin($0) }.map {
+        "must be origins such as 'https://app.example.com', separated by spaces, not '\($0)'"
+      }
+    case .networks:
+      Self.words(value).first { NetworkRange($0) == nil }.map {
+        "must be addresses or networks such as '10.0.0.0/8', separated by spaces, not '\($0)'"
+      }
+    case .choice(let choices):
+      choices.contains(value)
+        ? nil : "must be one of \(choices.joined(separator: ", ")), not '\(value)'"
+    case .boolean:
+      ["true", "false"].contains(value) ? nil : "must be true or false, not '\(value)'"
+    case .integer(let range):
+      // Int's own reader would take a plus sign.
+      value.first != "+" && Int(value).map(range.contains) ?? false
+        ? nil : "must be an integer from \(range.lowerBound) to \(range.upperBound), not '\(value)'"
+    }
+  }
+
+  /// Whether it is an origin as browsers write it (RFC 6454, section 6.2), who compare it byte for
+  /// byte: in lower case, and without the port that the scheme has anyway.
+  private static func isOrigin(_ word: String) -> Bool {
+    let form = /https?:\/\/([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?/
+    let hasNeedlessPort =
+      word.hasPrefix("https:") ? word.hasSuffix(":443") : word.hasSuffix(":80")
+    return word.wholeMatch(of: form) != nil && !hasNeedlessPort
+  }
+}
