@@ -25,6 +25,7 @@ extension ErrorAnswer {
     case .locked: "The database is locked by another process."
     case .diskFailed: "The server's disk reported an error."
     case .noMemory: "The server has no memory for the request at the moment."
+    case .spaceShort(let bytesFree, _): "The server's disk has \(bytesFree) bytes left."
     case .fileGone: "The database file was deleted or replaced while the server runs."
     case .closed: "The server is shutting down."
     }

@@ -84,7 +84,7 @@ struct Route: Sendable {
       .atOnce(.get, isTiny: true) { api, _, _ throws(APIError) in api.health() }),
     Route(
       "/readyz", for: .everybody,
-      .on(.get, isTiny: true) { api, _ async throws(APIError) in try await api.readiness() }),
+      .atOnce(.get, isTiny: true) { api, _, _ throws(APIError) in try api.readiness() }),
     Route(
       "/openapi.json", for: .everybody,
       .atOnce(.get) { api, _, _ throws(APIError) in api.description() }),

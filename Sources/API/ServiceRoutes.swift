@@ -24,9 +24,9 @@ extension API {
   }
 
   /// `GET /readyz`: the database can be read and written.
-  func readiness() async throws(APIError) -> Response {
+  func readiness() throws(APIError) -> Response {
     do {
-      try await repository.checkReadiness()
+      try repository.checkReadiness()
     } catch {
       throw .notReady(error)
     }

@@ -1,7 +1,8 @@
 /// The public name of a conversation: `conv_` and 48 lower-case hexadecimal digits.
 ///
-/// The first 8 digits are the creation time; the other 40 are a number of 160 bits that nobody can
-/// guess. Ids sort in the order in which they were made (contract, section 1).
+/// 8 digits are the second of its creation, 5 the microsecond in that second, 3 a sequence within the
+/// microsecond, and 32 are random. Ids sort in the order in which they were made, and the distance
+/// between two tells the time between them, not what others created meanwhile (contract, section 1).
 public struct ConversationID: Hashable, Sendable, CustomStringConvertible {
   /// All 53 characters.
   public let description: String
@@ -22,40 +23,31 @@ public struct ConversationID: Hashable, Sendable, CustomStringConvertible {
 
   /// Makes the id of a new conversation, which sorts after `previous`.
   ///
-  /// A new second starts anywhere in the lower half of the 160 bits. Within a second, and when the
-  /// clock goes back, the id is `previous` plus a step of up to 128 random bits: the order holds,
-  /// and who knows one id still cannot guess the next.
+  /// The first 16 digits are one number: the clock's, or that of `previous` plus 1 if that is larger.
   ///
   /// - Parameters:
-  ///   - unixSeconds: The clock, clamped to the 32 bits that the form has room for.
+  ///   - unixMicroseconds: The clock, clamped to the years 1970 to 2106, which the form has room for.
   ///   - previous: The newest id so far, of any project.
   ///   - generator: A source that cannot be predicted.
   public init(
-    at unixSeconds: Int64, after previous: ConversationID?,
+    atMicroseconds unixMicroseconds: Int64, after previous: ConversationID?,
     using generator: inout some RandomNumberGenerator
   ) {
-    let now = UInt32(clamping: unixSeconds)
-    guard let previous, previous.createdAt >= Int64(now) else {
-      self.init(
-        seconds: now, high: .random(in: 0...0x7fff_ffff, using: &generator),
-        low: .random(in: 0...(.max), using: &generator))
-      return
-    }
-    var (seconds, high, low) = previous.parts
-    let step = UInt128.random(in: 1...(.max), using: &generator)
-    let (sum, carried) = low.addingReportingOverflow(step)
-    low = sum
-    if carried {
-      // 2^31 conversations in one second borrow from the next one.
-      let (next, carriedAgain) = high.addingReportingOverflow(1)
-      high = next
-      if carriedAgain { seconds &+= 1 }
-    }
-    self.init(seconds: seconds, high: high, low: low)
+    let clock = Self.place(unixMicroseconds)
+    let place: UInt64 = previous.map { max(clock, $0.digits(0..<16) &+ 1) } ?? clock
+    description =
+      Self.prefix + String(hexadecimal: place)
+      + String(hexadecimal: UInt128.random(in: 0...(.max), using: &generator))
   }
 
   /// When the conversation was created, in Unix seconds.
   public var createdAt: Int64 { Int64(digits(0..<8) as UInt32) }
+
+  /// When the conversation was created, in Unix microseconds. An id of the older format, whose digits
+  /// for the microsecond are random, is taken to be of its second's last one where they say more.
+  public var createdAtMicroseconds: Int64 {
+    createdAt * 1_000_000 + min(Int64(digits(8..<13) as UInt32), 999_999)
+  }
 
   /// A text that stands, in code point order, after all ids of earlier seconds and before all of
   /// this one and later; no id is equal to it.
@@ -67,14 +59,12 @@ public struct ConversationID: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  private init(seconds: UInt32, high: UInt32, low: UInt128) {
-    description =
-      Self.prefix + String(hexadecimal: seconds) + String(hexadecimal: high)
-      + String(hexadecimal: low)
-  }
-
-  private var parts: (seconds: UInt32, high: UInt32, low: UInt128) {
-    (digits(0..<8), digits(8..<16), digits(16..<48))
+  /// The first 16 digits of the first id of a microsecond.
+  private static func place(_ unixMicroseconds: Int64) -> UInt64 {
+    let newest = (Int64(UInt32.max) + 1) * 1_000_000 - 1
+    let (second, microsecond) = min(max(unixMicroseconds, 0), newest)
+      .quotientAndRemainder(dividingBy: 1_000_000)
+    return UInt64(second) << 32 | UInt64(microsecond) << 12
   }
 
   private func digits<Value: FixedWidthInteger>(_ range: Range<Int>) -> Value {

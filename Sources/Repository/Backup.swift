@@ -102,8 +102,8 @@ public enum BackupProgress: Sendable {
   case began(String)
   /// The part that is copied, 0 to 1.
   case copied(Double)
-  /// All is copied, and is looked at.
-  case checking
+  /// The part that is checked, 0 to 1; of a copy, all of which is there then.
+  case checking(Double)
 }
 
 /// Why a backup was not made or not restored. What was there is as it was.

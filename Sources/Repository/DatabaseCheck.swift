@@ -31,17 +31,20 @@ public enum DatabaseFinding: Equatable, Sendable {
 /// What a check of a whole database found.
 public struct DatabaseReport: Sendable {
   /// How many conversations there are, as far as they could be read.
-  public fileprivate(set) var conversationCount = 0
+  public internal(set) var conversationCount = 0
   /// How many pairs they have, as far as they could be read.
-  public fileprivate(set) var pairCount = 0
+  public internal(set) var pairCount = 0
   /// What is wrong; empty when all is well.
-  public fileprivate(set) var findings: [DatabaseFinding] = []
+  public internal(set) var findings: [DatabaseFinding] = []
 }
 
 extension Repository {
   /// Checks a whole database, read-only, also beside a running server: SQLite's integrity and
   /// foreign-key checks, then each row against the limits and UTF-8. SQLite cannot check UTF-8, and
   /// does not look at CHECK constraints on a read-only connection.
+  ///
+  /// Each of SQLite's checks is a snapshot of its own, and so is each piece of the rows, so that the
+  /// server's write-ahead log can be written back in between.
   ///
   /// Of a file of an older version only the structure is checked.
   ///
@@ -55,17 +58,20 @@ extension Repository {
     guard version > 0 else { throw .notMigrated(newestKnown: newestVersion) }
     let connection = try DatabaseFile.openReadOnly(path)
     var report = DatabaseReport()
+    progress(.checking(0))
     do {
-      // One snapshot for all the checks, whatever a server beside them writes.
-      try connection.execute("BEGIN")
       try report.look { report throws(SQLiteError) in try report.checkIntegrity(connection) }
       if version < newestVersion { return try report.ofOlderVersion() }
+      progress(.checking(0.4))
       try report.look { report throws(SQLiteError) in try report.checkReferences(connection) }
-      try report.look { report throws(SQLiteError) in try report.checkConversations(connection) }
-      try report.look { report throws(SQLiteError) in try report.checkPairs(connection) }
+      progress(.checking(0.5))
+      try report.look { report throws(SQLiteError) in
+        try report.checkRows(connection) { progress(.checking(0.5 + $0 / 2)) }
+      }
     } catch {
       throw DatabaseError(error)
     }
+    progress(.checking(1))
     return report
   }
 }
@@ -117,59 +123,22 @@ extension DatabaseReport {
     }
   }
 
-  fileprivate mutating func checkConversations(
-    _ connection: borrowing Connection
-  ) throws(SQLiteError) {
-    let rows = try connection.prepare(
-      "SELECT number, id, created_at FROM conversations ORDER BY number")
-    var newest: ConversationID?
-    while try rows.step() {
-      conversationCount += 1
-      let id = rows.text(1).flatMap { ConversationID($0) }
-      if let id {
-        if let newest, id < newest { findings.append(.outOfOrder(conversation: id.description)) }
-        newest = max(newest ?? id, id)
-      }
-      if id?.createdAt != rows.integer(2) {
-        findings.append(.unreadableConversation(number: rows.integer(0)))
-      }
-    }
-  }
+  /// How many numbers of conversations are looked at in one snapshot.
+  private static let numbersAtATime: Int64 = 10_000
 
-  fileprivate mutating func checkPairs(
-    _ connection: borrowing Connection
+  /// - Parameter progress: Called with the part that is done.
+  fileprivate mutating func checkRows(
+    _ connection: borrowing Connection, progress: (Double) -> Void
   ) throws(SQLiteError) {
-    let rows = try connection.prepare(
-      """
-      SELECT coalesce(conversations.id, 'number ' || metadata.conversation), key, value
-      FROM metadata LEFT JOIN conversations ON conversations.number = metadata.conversation
-      ORDER BY metadata.conversation, key
-      """)
-    var conversation = ""
-    var count = 0
-    while try rows.step() {
-      pairCount += 1
-      if rows.repairedText(0) != conversation {
-        checkCount(count, of: conversation)
-        conversation = rows.repairedText(0)
-        count = 0
-      }
-      count += 1
-      let shownKey = rows.repairedText(1)
-      if let key = rows.text(1), let value = rows.text(2) {
-        if (try? Metadata.Pair(key: key, value: value)) == nil {
-          findings.append(.limit(conversation: conversation, key: shownKey))
-        }
-      } else {
-        findings.append(.notUTF8(conversation: conversation, key: shownKey))
-      }
-    }
-    checkCount(count, of: conversation)
-  }
-
-  private mutating func checkCount(_ count: Int, of conversation: String) {
-    if count > Metadata.pairsMax {
-      findings.append(.tooManyPairs(conversation: conversation, count: count))
+    let rows = try RowCheck(connection)
+    let last = try connection.integer("SELECT coalesce(max(number), 0) FROM conversations")
+    var first: Int64 = 0
+    while first <= last {
+      progress(Double(first) / Double(last + 1))
+      // What is added meanwhile is in the last piece.
+      let next = first + Self.numbersAtATime
+      try rows.check(first...(next > last ? .max : next - 1), &self)
+      first = next
     }
   }
 }

@@ -90,8 +90,7 @@ struct DatabaseCopy: ~Copyable {
     do {
       guard try DatabaseFile.state(path: source).version > 0 else { throw BackupError.empty }
       try copy(progress)
-      progress(.checking)
-      let findings = try Self.findings(partial)
+      let findings = try Self.findings(partial, progress)
       guard !findings.contains(where: \.isDamage) else { throw BackupError.damaged(findings) }
       return (try DatabaseFile.state(path: partial).version, findings)
     } catch let error as SQLiteError where error.kind == .full {
@@ -115,9 +114,11 @@ struct DatabaseCopy: ~Copyable {
     try copy.execute("PRAGMA journal_mode = DELETE")
   }
 
-  private static func findings(_ path: String) throws(DatabaseError) -> [DatabaseFinding] {
+  private static func findings(
+    _ path: String, _ progress: (BackupProgress) -> Void
+  ) throws(DatabaseError) -> [DatabaseFinding] {
     do {
-      return try Repository.check(path: path).findings
+      return try Repository.check(path: path, progress: progress).findings
     } catch .notMigrated {
       return []
     }

@@ -131,25 +131,6 @@ struct DatabaseFile: ~Copyable, Sendable {
     }
   }
 
-  /// Opens a file that exists, beside whoever else has it open.
-  ///
-  /// - Throws: `.cannotOpen` with `ENOENT` when it does not exist.
-  static func openReadOnly(_ path: String) throws(DatabaseError) -> Connection {
-    let path = try absolute(path)
-    // Looked at without opening it: a pipe would wait for its other end, and closing a descriptor
-    // would drop the locks of this process.
-    var status = stat()
-    guard stat(path, &status) == 0, access(path, R_OK) == 0 else {
-      throw .cannotOpen(errorNumber: errno)
-    }
-    _ = try requireFile(status)
-    do {
-      return try Connection(path: path, mode: .readOnly, busyTimeoutMilliseconds: 5000)
-    } catch {
-      throw .sqlite(error)
-    }
-  }
-
   /// Opens a file of this program's version to write to it, beside a server that may have it open.
   ///
   /// - Throws: `.cannotOpen` with `ENOENT` when it does not exist; `.notMigrated`.
@@ -196,7 +177,7 @@ struct DatabaseFile: ~Copyable, Sendable {
 
   /// - Throws: `.cannotOpen` for a folder; `.notADatabase` for a pipe, a device, and a file of one
   ///   byte, which SQLite takes for an empty one and would write over.
-  private static func requireFile(_ status: stat) throws(DatabaseError) -> Identity {
+  static func requireFile(_ status: stat) throws(DatabaseError) -> Identity {
     switch status.st_mode & S_IFMT {
     case S_IFREG where status.st_size != 1: return Identity(status)
     case S_IFDIR: throw .cannotOpen(errorNumber: EISDIR)
@@ -240,6 +221,9 @@ public enum DatabaseError: Error, Equatable, Sendable {
   case inUse
   /// It cannot be one: a pipe, a device, a file of one byte.
   case notADatabase
+  /// The file and its folder may only be read, and there are changes in its write-ahead log, or a
+  /// server that makes them, which cannot be read so.
+  case unreadableLog
   /// The file system cannot share memory between processes, which the write-ahead log needs.
   case noWriteAheadLog
   /// Its schema is older than this program's, and was to be left as it is.

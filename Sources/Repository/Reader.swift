@@ -147,16 +147,6 @@ final class Reader {
       try selectAnyAPIKey.step() && selectAnyAPIKey.integer(0) == 1
     }
   }
-
-  /// Reads a page that every database has.
-  func probe() throws(RepositoryError) {
-    defer { select.reset() }
-    try storing { () throws(SQLiteError) in
-      select.bind(":project", 0)
-      try select.bind(":id", "")
-      _ = try select.step()
-    }
-  }
 }
 
 extension Metadata {

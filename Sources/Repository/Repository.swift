@@ -63,26 +63,25 @@ public final class Repository: Sendable {
   static let readerCacheKiB = 4 * 1024
   static let writerCacheKiB = 16 * 1024
   static let checkpointPages = 4000
-  /// How long a write that went through tells that the next will, and one that failed that it fails.
-  static let readinessAge = Duration.seconds(5)
-  static let failureAge = Duration.seconds(1)
 
   /// What opening the file did to it.
   public let migration: MigrationReport
 
-  private let path: String
+  let path: String
   /// nil once it is closed.
   private let file: Mutex<DatabaseFile?>
   let readers: ReaderPool
   private let queries: QueryPool
+  /// Unix seconds.
   let now: @Sendable () -> Int64
   private let idempotencySeconds: Int
   let keyUses = KeyUses()
   /// Once an API key was made, one was made for ever.
   let hasSeenKey = Atomic(false)
-  /// The probe of the disk that runs, and what it will find.
-  private let probe = Mutex<Probe?>(nil)
-  private typealias Probe = Task<RepositoryError?, Never>
+  /// Whether a probe of the disk runs.
+  let isProbing = Atomic(false)
+  let isFileInPlace: @Sendable () -> Bool
+  private let walBytesMax: Int
   let writes: WriteQueue
 
   /// Opens a database, creates it when there is none, and migrates it. No other server can open it
@@ -92,14 +91,14 @@ public final class Repository: Sendable {
   ///   - path: The file; its folder must exist.
   ///   - settings: How it is used.
   ///   - mustExist: Whether a missing file is an error (`.cannotOpen` with `ENOENT`) and not created.
-  ///   - now: The clock, in Unix seconds.
+  ///   - clock: The wall clock, in Unix microseconds.
   ///   - whenGroupEnded: Called after each group of writes, on the writer's thread.
   ///   - whenStopped: Called once when a commit ended in `.commitUnknown` and no further write is
   ///     taken; the process should end then.
   /// - Throws: Why the file cannot be used.
   public init(
     path: String, settings: Settings = Settings(), mustExist: Bool = false,
-    now: @escaping @Sendable () -> Int64 = Repository.unixSeconds,
+    clock: @escaping @Sendable () -> Int64 = Repository.unixMicroseconds,
     whenGroupEnded: @escaping @Sendable (WriteGroup) -> Void = { _ in },
     whenStopped: @escaping @Sendable () -> Void = {}
   ) throws(DatabaseError) {
@@ -107,17 +106,19 @@ public final class Repository: Sendable {
     migration = try file.migrate(
       busyTimeoutMilliseconds: settings.busyTimeoutMilliseconds, backsUp: true)
     do {
-      let writer = try Writer(path: file.path, settings: settings, now: now)
+      isFileInPlace = { [path = file.path, identity = file.identity] in
+        DatabaseFile.isInPlace(path, identity)
+      }
+      let writer = try Writer(path: file.path, settings: settings, clock: clock)
       writes = WriteQueue(
         writer: writer, writesMax: settings.waitingWritesMax,
         lockTimeout: .milliseconds(settings.busyTimeoutMilliseconds),
-        isFileInPlace: { [path = file.path, identity = file.identity] in
-          DatabaseFile.isInPlace(path, identity)
-        }, whenGroupEnded: whenGroupEnded, whenStopped: whenStopped)
+        isFileInPlace: isFileInPlace, whenGroupEnded: whenGroupEnded, whenStopped: whenStopped)
     } catch {
       throw .sqlite(error)
     }
     self.path = file.path
+    walBytesMax = settings.walBytesMax
     readers = ReaderPool(
       path: file.path, busyTimeoutMilliseconds: settings.busyTimeoutMilliseconds)
     queries = QueryPool(
@@ -126,13 +127,20 @@ public final class Repository: Sendable {
         settings.busyTimeoutMilliseconds, settings.queryTimeoutMilliseconds),
       threads: settings.queryThreads,
       timeout: .milliseconds(settings.queryTimeoutMilliseconds))
-    self.now = now
+    now = { clock() / 1_000_000 }
     idempotencySeconds = settings.idempotencySeconds
     self.file = Mutex(file)
   }
 
-  /// The system's clock.
+  /// The system's wall clock, in seconds.
   public static func unixSeconds() -> Int64 { Int64(time(nil)) }
+
+  /// The system's wall clock, in microseconds.
+  public static func unixMicroseconds() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
+  }
 
   /// Whether a commit ended in `.commitUnknown` and no further write is taken.
   public var isStopped: Bool { writes.isStopped }
@@ -255,41 +263,13 @@ public final class Repository: Sendable {
     }
   }
 
-  /// Returns when the database can be read and written: the last write went through a moment ago, or
-  /// else a probe of the disk does, of which there is at most one in that time.
-  ///
-  /// - Throws: Why it cannot.
-  public func checkReadiness() async throws(RepositoryError) {
-    try readers.read { reader throws(RepositoryError) in try reader.probe() }
-    // One probe at a time: while it runs, others are told what was known before, and wait for it
-    // when nothing was.
-    let (outcome, running) = probe.withLock { probe -> (WriteQueue.Outcome?, Probe?) in
-      if let outcome = recentOutcome { return (outcome, nil) }
-      if let running = probe { return (writes.lastOutcome, running) }
-      probe = Task { await self.askDisk() }
-      return (nil, probe)
+  /// Empties the write-ahead log when it is larger than `walBytesMax`, as after somebody read for
+  /// long while others wrote. It stays as it is while somebody reads from it or writes to it.
+  public func shrinkLog() async throws(RepositoryError) {
+    guard state.writeAheadLogBytes > walBytesMax else { return }
+    try await writes.betweenGroups { writer throws(RepositoryError) in
+      try storing { () throws(SQLiteError) in try writer.emptyLog() }
     }
-    let error = if let outcome { outcome.error } else { await running?.value }
-    if let error { throw error }
-  }
-
-  private func askDisk() async -> RepositoryError? {
-    defer { probe.withLock { $0 = nil } }
-    do throws(RepositoryError) {
-      try await writes.write { writer throws(RepositoryError) in
-        try storing { () throws(SQLiteError) in try writer.touch() }
-      }
-      return nil
-    } catch {
-      return error
-    }
-  }
-
-  /// How the last write ended, if that was a moment ago.
-  private var recentOutcome: WriteQueue.Outcome? {
-    guard let outcome = writes.lastOutcome else { return nil }
-    let age = outcome.error == nil ? Self.readinessAge : Self.failureAge
-    return outcome.time + age > .now ? outcome : nil
   }
 
   /// How things stand, for whoever watches.

@@ -37,6 +37,8 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
     case diskFailed(SQLiteError)
     /// SQLite gets no memory.
     case noMemory
+    /// The file system has little space left.
+    case spaceShort(bytesFree: Int, bytesMin: Int)
     /// The database file was deleted or replaced under the server: nobody would find the write.
     case fileGone
     /// The repository is closed, or stopped after `commitUnknown`.
@@ -61,6 +63,8 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
     case .unavailable(.locked): "another process holds the database's lock"
     case .unavailable(.diskFailed(let error)): "the disk failed: \(error)"
     case .unavailable(.noMemory): "SQLite has no memory"
+    case .unavailable(.spaceShort(let bytesFree, let bytesMin)):
+      "\(bytesFree) bytes of disk space are left, of \(bytesMin) that writes need"
     case .unavailable(.fileGone): "the database file was deleted or replaced"
     case .unavailable(.closed): "the database is closed"
     case .storageFull(let error): "the disk is full: \(error)"

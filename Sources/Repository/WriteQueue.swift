@@ -108,6 +108,22 @@ final class WriteQueue: @unchecked Sendable {
   /// Whether a commit ended unknown and no further write is taken.
   var isStopped: Bool { state.withLock { $0.isStopped } }
 
+  /// Runs `body` when no group is on its way to the disk, outside of any transaction. Nothing happens
+  /// once the queue is closed.
+  func betweenGroups(
+    _ body: @escaping @Sendable (Writer) throws(RepositoryError) -> Void
+  ) async throws(RepositoryError) {
+    let result = await withCheckedContinuation { continuation in
+      queue.async {
+        continuation.resume(
+          returning: Result { () throws(RepositoryError) in
+            if let writer = self.writer, !self.isStopped { try body(writer) }
+          })
+      }
+    }
+    try result.get()
+  }
+
   /// From `timeout` on, a group that does not get the lock at once is refused.
   func hurry(within timeout: Duration) {
     state.withLock { $0.lockDeadline = .now + timeout }
@@ -164,6 +180,8 @@ final class WriteQueue: @unchecked Sendable {
     var answers: [Answer] = []
     var groupError: RepositoryError?
     var hasChanges = false
+    /// Of a request that found the disk, the memory or the file missing.
+    var lack: RepositoryError?
     do throws(RepositoryError) {
       try begin(writer)
       for write in group {
@@ -171,6 +189,7 @@ final class WriteQueue: @unchecked Sendable {
         answers.append(answer)
         // SQLite took everybody's work back together with the one request that failed.
         if let error, writer.hasLostGroup { throw error }
+        if case .unavailable = error { lack = error }
       }
       hasChanges = writer.groupHasChanges
       // A commit that failed would be the last one: none is tried where there is nothing to store.
@@ -185,9 +204,9 @@ final class WriteQueue: @unchecked Sendable {
       groupError = error
     }
     let end = ContinuousClock.now
-    if groupError.map({ !$0.isDamage }) ?? hasChanges {
+    if groupError.map({ !$0.isDamage }) ?? (hasChanges || lack != nil) {
       state.withLock { state in
-        state.lastOutcome = Outcome(time: end, error: groupError)
+        state.lastOutcome = Outcome(time: end, error: groupError ?? (hasChanges ? nil : lack))
         state.logWriteBackError = writer.logWriteBackError
       }
     }

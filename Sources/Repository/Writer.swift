@@ -4,13 +4,15 @@ internal import SQLite
 /// The one connection that writes, with its statements: what a request does to the rows, inside the
 /// transaction that `WriteQueue` opens and commits.
 final class Writer {
+  /// What SQLite makes pages of by default.
+  private static let pageBytes = 4096
   /// How long SQLite waits for the lock at a time; `WriteQueue` asks again.
   private static let lockPieceMilliseconds = 100
 
   private let connection: Connection
+  /// Unix seconds.
   private let now: () -> Int64
-  // Boxed: thread sanitizer looks at the address of a value that has no bytes.
-  private var random: any RandomNumberGenerator = SystemRandomNumberGenerator()
+  private var creationClock: CreationClock
   private var changeCountAtBegin = 0
   private var hasTouched = false
 
@@ -30,10 +32,11 @@ final class Writer {
   private let updateKeyUse: Statement
   private let idempotency: IdempotencyTable
 
-  /// - Parameter now: The clock, in Unix seconds.
-  init(path: String, settings: Repository.Settings, now: @escaping () -> Int64) throws(SQLiteError)
-  {
-    self.now = now
+  /// - Parameter clock: The wall clock, in Unix microseconds.
+  init(
+    path: String, settings: Repository.Settings, clock: @escaping () -> Int64
+  ) throws(SQLiteError) {
+    now = { clock() / 1_000_000 }
     connection = try Connection(
       path: path, mode: .readWrite,
       busyTimeoutMilliseconds: min(settings.busyTimeoutMilliseconds, Self.lockPieceMilliseconds))
@@ -42,8 +45,10 @@ final class Writer {
       PRAGMA synchronous = \(settings.synchronous.rawValue);
       PRAGMA foreign_keys = ON;
       PRAGMA cache_size = -\(Repository.writerCacheKiB);
+      PRAGMA journal_size_limit = \(settings.walBytesMax);
       """)
-    connection.writeLogBack(fromPages: Repository.checkpointPages)
+    connection.writeLogBack(
+      fromPages: min(Repository.checkpointPages, settings.walBytesMax / Self.pageBytes))
     begin = try connection.prepare("BEGIN IMMEDIATE")
     commit = try connection.prepare("COMMIT")
     savepoint = try connection.prepare("SAVEPOINT request")
@@ -56,6 +61,8 @@ final class Writer {
         coalesce((SELECT id FROM conversations ORDER BY id DESC LIMIT 1), ''),
         coalesce((SELECT id FROM newest_deleted), ''))
       """)
+    // A damaged page is an error of the creations that need it, not of the start.
+    creationClock = CreationClock(wallClock: clock, newest: try? Self.newestID(selectNewestID))
     insertConversation = try connection.prepare(
       """
       INSERT INTO conversations (project, id, created_at) VALUES (:project, :id, :created_at)
@@ -86,7 +93,7 @@ final class Writer {
   func createConversation(
     metadata: Metadata, in project: ProjectID
   ) throws(SQLiteError) -> (conversation: Conversation, number: Int64) {
-    let id = ConversationID(at: now(), after: try newestID(), using: &random)
+    let id = creationClock.nextID(after: try Self.newestID(selectNewestID))
     insertConversation.bind(":project", project.number)
     try insertConversation.bind(":id", id.description)
     insertConversation.bind(":created_at", id.createdAt)
@@ -216,11 +223,12 @@ final class Writer {
     return selectConversation.integer(0)
   }
 
-  /// The newest id in the file, read inside the transaction: others may insert too.
-  private func newestID() throws(SQLiteError) -> ConversationID? {
-    defer { selectNewestID.reset() }
-    guard try selectNewestID.step() else { preconditionFailure("no row") }
-    return selectNewestID.text(0).flatMap { ConversationID($0) }
+  private static func newestID(
+    _ select: borrowing Statement
+  ) throws(SQLiteError) -> ConversationID? {
+    defer { select.reset() }
+    guard try select.step() else { preconditionFailure("no row") }
+    return select.text(0).flatMap { ConversationID($0) }
   }
 
   private func storedMetadata(_ number: Int64) throws(SQLiteError) -> Metadata? {
@@ -260,6 +268,11 @@ final class Writer {
 
   /// Why the write-ahead log could not be written back when that was last tried; nil when it could.
   var logWriteBackError: SQLiteError? { connection.logWriteBackError }
+
+  /// Empties the write-ahead log, unless somebody reads from it or writes to it.
+  func emptyLog() throws(SQLiteError) {
+    try connection.emptyLog()
+  }
 
   /// Leaves nothing of the group, if SQLite has not done so itself.
   func rollBackGroup() {

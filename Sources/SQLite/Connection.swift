@@ -6,6 +6,7 @@ import CSQLite
 /// but cannot be compiled again then, which SQLite does when the schema changes: keep it beside them.
 public struct Connection: ~Copyable {
   private let database: OpaquePointer
+  private let busyTimeoutMilliseconds: Int32
   private let logWriteBack = LogWriteBack()
 
   /// How a file is opened.
@@ -14,6 +15,9 @@ public struct Connection: ~Copyable {
     case readOnly
     /// Reads and writes; the file must exist.
     case readWrite
+    /// Reads the file alone, whatever is beside it, and without a lock: nobody may write it meanwhile
+    /// (https://www.sqlite.org/uri.html, "immutable").
+    case immutable
   }
 
   /// Opens a file. SQLite reads it only with the first statement, so a file that is not a database
@@ -30,10 +34,12 @@ public struct Connection: ~Copyable {
       switch mode {
       case .readOnly: SQLITE_OPEN_READONLY
       case .readWrite: SQLITE_OPEN_READWRITE
+      case .immutable: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
       }
     var handle: OpaquePointer?
     // `file:` and `:memory:` mean something else to SQLite at the beginning of a path.
-    let path = path.hasPrefix("/") ? path : "./" + path
+    let file = path.hasPrefix("/") ? path : "./" + path
+    let path = mode == .immutable ? "file:\(Self.percentEncoded(file))?immutable=1" : file
     // NOMUTEX: one thread at a time is the owner's promise, so SQLite's own lock is not needed.
     let code = sqlite3_open_v2(
       path, &handle, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
@@ -43,7 +49,8 @@ public struct Connection: ~Copyable {
       throw error
     }
     database = handle
-    sqlite3_busy_timeout(handle, Int32(clamping: busyTimeoutMilliseconds))
+    self.busyTimeoutMilliseconds = Int32(clamping: busyTimeoutMilliseconds)
+    sqlite3_busy_timeout(handle, self.busyTimeoutMilliseconds)
   }
 
   deinit {
@@ -142,6 +149,22 @@ public struct Connection: ~Copyable {
       }, Unmanaged.passUnretained(logWriteBack).toOpaque())
   }
 
+  /// Writes the whole log back and empties it, unless another connection reads from it or writes to
+  /// it: then what could be written back is, and the log stays as large as it is.
+  public func emptyLog() throws(SQLiteError) {
+    var pageCount: Int32 = 0
+    var writtenBack: Int32 = 0
+    // The first waits for nobody, and leaves nothing to do to the second, which has the lock.
+    try check(
+      sqlite3_wal_checkpoint_v2(
+        database, "main", SQLITE_CHECKPOINT_PASSIVE, &pageCount, &writtenBack))
+    guard pageCount == writtenBack else { return }
+    sqlite3_busy_timeout(database, 0)
+    defer { sqlite3_busy_timeout(database, busyTimeoutMilliseconds) }
+    let code = sqlite3_wal_checkpoint_v2(database, "main", SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
+    if code != SQLITE_BUSY { try check(code) }
+  }
+
   /// Why the log could not be written back when that was last tried; nil when it could.
   public var logWriteBackError: SQLiteError? { logWriteBack.error }
 
@@ -150,6 +173,15 @@ public struct Connection: ~Copyable {
   /// For a disk that failed: recovery by the next process decides then, from the file alone.
   public func keepWriteAheadLogOnClose() {
     conversationd_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+  }
+
+  /// The path as a URI has it.
+  private static func percentEncoded(_ path: String) -> String {
+    path.utf8.map { byte in
+      let scalar = Unicode.Scalar(byte)
+      let isPlain = scalar.isASCII && scalar.value >= 0x20 && !"%?#".unicodeScalars.contains(scalar)
+      return isPlain ? String(scalar) : "%" + String(0x100 + Int(byte), radix: 16).dropFirst()
+    }.joined()
   }
 
   private func check(_ code: Int32) throws(SQLiteError) {

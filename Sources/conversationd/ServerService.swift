@@ -96,6 +96,11 @@ final class ServerService: Service {
         logger.warning("old idempotency keys were not forgotten", metadata: ["cause": "\(error)"])
       }
       await writeKeyUses()
+      do {
+        try await repository.shrinkLog()
+      } catch {
+        logger.warning("the write-ahead log was not emptied", metadata: ["cause": "\(error)"])
+      }
       if let error = repository.state.logWriteBackError {
         logger.error(
           "the write-ahead log could not be written back when that was last tried, and grows",

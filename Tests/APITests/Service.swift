@@ -40,7 +40,8 @@ final class Service: Sendable {
     let file = URL(filePath: folder.file("conversations.db"))
     if !FileManager.default.fileExists(atPath: file.path) { try Self.emptyDatabase.write(to: file) }
     repository = try Repository(
-      path: folder.file("conversations.db"), settings: settings, now: now)
+      path: folder.file("conversations.db"), settings: settings,
+      clock: { now() * 1_000_000 })
     let api = API(
       repository: repository, logger: Logger(label: "test") { _ in log },
       settings: apiSettings)

@@ -17,33 +17,37 @@ private struct FixedGenerator: RandomNumberGenerator {
 }
 
 @Suite struct ConversationIDTests {
-  /// The id of 32, 32 and 128 bits.
-  private func id(_ seconds: UInt32, _ high: UInt32, _ low: UInt128) throws -> ConversationID {
+  /// The id of 64 and 128 bits.
+  private func id(_ place: UInt64, _ random: UInt128) throws -> ConversationID {
     func digits(_ value: some FixedWidthInteger) -> String {
       let digits = String(value, radix: 16)
       return String(repeating: "0", count: value.bitWidth / 4 - digits.count) + digits
     }
-    return try #require(ConversationID("conv_" + digits(seconds) + digits(high) + digits(low)))
+    return try #require(ConversationID("conv_" + digits(place) + digits(random)))
   }
 
-  private func next(at seconds: Int64, after previous: ConversationID?) -> ConversationID {
+  private func next(at microseconds: Int64, after previous: ConversationID?) -> ConversationID {
     // Boxed: thread sanitizer looks at the address of a value that has no bytes.
     var generator: any RandomNumberGenerator = SystemRandomNumberGenerator()
-    return ConversationID(at: seconds, after: previous, using: &generator)
+    return ConversationID(atMicroseconds: microseconds, after: previous, using: &generator)
   }
 
   @Test(
     arguments: [
-      (0, "00000000"), (1, "00000001"), (1_782_518_134, "6a3f1176"), (0x7fff_ffff, "7fffffff"),
-      (0xffff_ffff, "ffffffff"), (-1, "00000000"), (.min, "00000000"), (0x1_0000_0000, "ffffffff"),
-      (.max, "ffffffff"),
+      (0, "0000000000000000"), (1, "0000000000001000"), (1_000_000, "0000000100000000"),
+      (1_782_518_134_371_593, "6a3f11765ab89000"), (1_999_999, "00000001f423f000"),
+      (-1, "0000000000000000"),
+      (.min, "0000000000000000"), (4_294_967_295_999_999, "fffffffff423f000"),
+      (4_294_967_296_000_000, "fffffffff423f000"), (.max, "fffffffff423f000"),
     ] as [(Int64, String)])
-  func `an id is conv_, 8 digits of its second and 40 others`(seconds: Int64, first: String) throws
-  {
-    let id = next(at: seconds, after: nil)
+  func `an id is conv_, its second, its microsecond, a sequence and 32 others`(
+    microseconds: Int64, first: String
+  ) throws {
+    let id = next(at: microseconds, after: nil)
     #expect(id.description.utf8.count == 53)
     #expect(id.description.hasPrefix("conv_" + first))
-    #expect(id.createdAt == Int64(first, radix: 16))
+    #expect(id.createdAt == Int64(first.prefix(8), radix: 16))
+    #expect(id.createdAtMicroseconds == min(max(microseconds, 0), 4_294_967_295_999_999))
     #expect(ConversationID(id.description) == id)
   }
 
@@ -80,110 +84,79 @@ private struct FixedGenerator: RandomNumberGenerator {
     #expect(ConversationID(text) == nil)
   }
 
-  @Test func `thousands of ids of one second sort as they were made`() {
-    var previous = next(at: 1_782_518_134, after: nil)
-    for _ in 0..<5000 {
-      let id = next(at: 1_782_518_134, after: previous)
+  @Test func `the ids of one microsecond are counted`() throws {
+    var previous = next(at: 1_782_518_134_371_593, after: nil)
+    for count in 1...5000 {
+      let id = next(at: 1_782_518_134_371_593, after: previous)
       #expect(previous < id)
       #expect(previous.description.precedes(id.description))
-      #expect(id.createdAt == 1_782_518_134)
+      #expect(id.description.hasPrefix("conv_" + String(0x6a3f_1176_5ab8_9000 + count, radix: 16)))
       previous = id
     }
   }
 
   @Test func `ids sort as they were made, whatever the clock does`() {
     var previous = next(at: 1000, after: nil)
-    for seconds in [1001, 1001, 1000, 999, 0, -5, 1001, 1002, 1000, 5000, 4999] as [Int64] {
-      let id = next(at: seconds, after: previous)
+    for microseconds in [1001, 1001, 1000, 999, 0, -5, 1001, 1002, 1000, 5000, 4999] as [Int64] {
+      let id = next(at: microseconds, after: previous)
       #expect(previous < id)
-      #expect(id.createdAt == max(seconds, previous.createdAt))
+      #expect(id.createdAtMicroseconds == max(microseconds, previous.createdAtMicroseconds))
       previous = id
     }
   }
 
-  @Test func `a new second starts in the lower half, so that there is room above`() {
-    for second in 1...500 as ClosedRange<Int64> {
-      let digit = next(at: second, after: nil).description.dropFirst(13).first!
-      #expect("01234567".contains(digit))
-    }
+  /// So nobody learns from two ids how many were made between them.
+  @Test func `what was made before leaves no trace once the clock has gone on`() {
+    let alone = next(at: 2000, after: next(at: 1000, after: nil))
+    var previous = next(at: 1000, after: nil)
+    for _ in 1...100 { previous = next(at: 1000, after: previous) }
+    let afterMany = next(at: 2000, after: previous)
+    #expect(alone.description.prefix(21) == afterMany.description.prefix(21))
   }
 
-  @Test func `nothing in an id but its second can be guessed`() {
-    var seen = [Set<Character>](repeating: [], count: 40)
-    var steps = [Set<Character>](repeating: [], count: 32)
-    for second in 1...1000 as ClosedRange<Int64> {
-      let id = next(at: second, after: nil)
-      for (place, digit) in id.description.dropFirst(13).enumerated() { seen[place].insert(digit) }
-      let after = next(at: second, after: id)
-      for (place, digit) in after.description.dropFirst(21).enumerated() {
-        steps[place].insert(digit)
-      }
-    }
-    #expect(seen[0].count == 8)
-    #expect(seen.dropFirst().allSatisfy { $0.count == 16 })
-    #expect(steps.allSatisfy { $0.count == 16 })
-  }
-
-  @Test func `who knows an id does not know the next one`() throws {
-    let previous = try id(1, 0, 0)
+  @Test func `32 digits cannot be guessed, also by who knows the id before`() {
     var seen = [Set<Character>](repeating: [], count: 32)
-    for _ in 0..<1000 {
+    var previous: ConversationID?
+    for _ in 1...1000 {
       let id = next(at: 1, after: previous)
       for (place, digit) in id.description.dropFirst(21).enumerated() { seen[place].insert(digit) }
+      previous = id
     }
     #expect(seen.allSatisfy { $0.count == 16 })
   }
 
   @Test func `a fixed generator makes fixed ids`() throws {
     var ones = FixedGenerator(.max)
-    let first = ConversationID(at: 1, after: nil, using: &ones)
-    #expect(first == (try id(1, 0x7fff_ffff, .max)))
-    var same = FixedGenerator(.max)
-    #expect(ConversationID(at: 1, after: nil, using: &same) == first)
+    let first = ConversationID(atMicroseconds: 1_000_001, after: nil, using: &ones)
+    #expect(first == (try id(1 << 32 | 1 << 12, .max)))
+    let second = ConversationID(atMicroseconds: 1_000_001, after: first, using: &ones)
+    #expect(second == (try id(1 << 32 | 1 << 12 | 1, .max)))
   }
 
+  /// The digits of an older format say nothing of the microsecond, and a carry may reach the second.
   @Test(
     arguments: [
-      (0, (1, 1), (1, .max)),
-      (1, (1, 2), (2, 0)),
-      (.max - 1, (1, .max), (2, .max - 2)),
-      (.max, (2, 0), (2, .max - 1)),
-    ] as [(UInt128, (UInt32, UInt128), (UInt32, UInt128))])
-  func `the smallest and the largest step lead past the previous id`(
-    low: UInt128, smallest: (high: UInt32, low: UInt128), largest: (high: UInt32, low: UInt128)
+      (0x0000_0001_ffff_ffff, 0x0000_0002_0000_0000, 2),
+      (0x0000_0001_7fff_ffff, 0x0000_0001_8000_0000, 1),
+      (0x0000_0001_f423_ffff, 0x0000_0001_f424_0000, 1),
+      (0x0000_0001_0000_0fff, 0x0000_0001_0000_1000, 1),
+    ] as [(UInt64, UInt64, Int64)])
+  func `the next id follows any other, and a carry moves its time on`(
+    previous: UInt64, expected: UInt64, createdAt: Int64
   ) throws {
-    let previous = try id(1, 1, low)
-    // The words of the number 1, the lower one first, and of the largest number.
-    var one = FixedGenerator(1, 0)
-    let near = ConversationID(at: 1, after: previous, using: &one)
-    #expect(near == (try id(1, smallest.high, smallest.low)))
     var ones = FixedGenerator(.max)
-    let far = ConversationID(at: 1, after: previous, using: &ones)
-    #expect(far == (try id(1, largest.high, largest.low)))
-    #expect(previous < near && near < far)
-  }
-
-  @Test(arguments: [-1, 0, 1] as [Int64])
-  func `a second that is used up borrows from the next one`(clock: Int64) throws {
-    let previous = try id(1, .max, .max)
-    let borrowed = next(at: clock, after: previous)
-    #expect(previous < borrowed)
-    #expect(borrowed.createdAt == 2)
-    #expect(borrowed.description.hasPrefix("conv_0000000200000000"))
-    let after = next(at: clock, after: borrowed)
-    #expect(borrowed < after)
-    #expect(after.createdAt == 2)
-  }
-
-  @Test func `the last carry within a second keeps the second`() throws {
-    let previous = try id(1, .max - 1, .max)
-    #expect(next(at: 1, after: previous).description.hasPrefix("conv_00000001ffffffff"))
+    let older = try id(previous, .max)
+    let next = ConversationID(atMicroseconds: 5, after: older, using: &ones)
+    #expect(next == (try id(expected, .max)))
+    #expect(older < next)
+    #expect(next.createdAt == createdAt)
+    #expect(older.createdAtMicroseconds <= 1_999_999)
   }
 
   @Test func `ids are ordered by all of their digits`() throws {
     let ordered = try [
-      id(0, 0, 0), id(0, 0, 9), id(0, 0, 10), id(0, 0, .max), id(0, 1, 0), id(0, .max, .max),
-      id(1, 0, 0), id(9, 0, 0), id(10, 0, 0), id(.max, .max, .max),
+      id(0, 0), id(0, 9), id(0, 10), id(0, .max), id(1, 0), id(0xffff_ffff, .max),
+      id(1 << 32, 0), id(9 << 32, 0), id(10 << 32, 0), id(.max, .max),
     ]
     #expect(Array(ordered.reversed()).sorted() == ordered)
     #expect(Set(ordered).count == ordered.count)

@@ -42,7 +42,7 @@ private func checkID(_ text: String) throws(Violation) {
   // After the last second there is none to borrow from.
   guard !text.hasPrefix("conv_ffffffffffffffff") else { return }
   var random = SameNumbers()
-  let next = ConversationID(at: 0, after: id, using: &random)
+  let next = ConversationID(atMicroseconds: 0, after: id, using: &random)
   try require(id < next, "the next id stands before")
 }
 

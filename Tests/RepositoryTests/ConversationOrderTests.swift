@@ -76,13 +76,13 @@ import Testing
     let folder = TemporaryFolder()
     let path = folder.file("conversations.db")
     for _ in 0..<20 {
-      let before = try Repository(path: path, now: { 1000 })
+      let before = try Repository(path: path, clock: { 1000 * 1_000_000 })
       let older = try await before.createConversation(metadata: .empty, in: .default)
       let newest = try await before.createConversation(metadata: .empty, in: .default)
       for id in [newest.id, older.id] { try await before.deleteConversation(id, in: .default) }
       await before.close()
 
-      let after = try Repository(path: path, now: { time })
+      let after = try Repository(path: path, clock: { time * 1_000_000 })
       let next = try await after.createConversation(metadata: .empty, in: .default)
       #expect(newest.id < next.id)
       await after.close()

@@ -47,7 +47,7 @@ final class FaultSample: Sendable {
   ) throws(DatabaseError) -> Repository {
     try Repository(
       path: path, settings: .init(synchronous: synchronous, busyTimeoutMilliseconds: 200),
-      now: { Self.now }, whenStopped: { self.stops.add(1, ordering: .relaxed) })
+      clock: { Self.now * 1_000_000 }, whenStopped: { self.stops.add(1, ordering: .relaxed) })
   }
 
   /// The folder as a process would leave it that is killed now.

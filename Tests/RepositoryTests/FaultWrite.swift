@@ -1,4 +1,5 @@
 import Conversations
+import SQLite
 import TestSupport
 import Testing
 
@@ -59,8 +60,10 @@ struct FaultWrite: Sendable, CustomTestStringConvertible {
       } change: {
         $0.replace("key k", by: "revoked= used=\(FaultSample.now)")
       },
-      FaultWrite(testDescription: "look whether it is ready") {
-        try await $0.checkReadiness()
+      FaultWrite(testDescription: "probe the disk") {
+        try await $0.writes.write { writer throws(RepositoryError) in
+          try storing { () throws(SQLiteError) in try writer.touch() }
+        }
       } change: { _ in
       },
     ]

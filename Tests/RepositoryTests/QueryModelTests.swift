@@ -32,7 +32,8 @@ import Testing
       if Int.random(in: 0..<3, using: &random) == 0 {
         second += Int64.random(in: 1...3, using: &random)
       }
-      let id = ConversationID(at: second, after: rows.last?.id, using: &random)
+      let id = ConversationID(
+        atMicroseconds: second * 1_000_000, after: rows.last?.id, using: &random)
       var pairs: [String: String] = [:]
       for (place, key) in Self.keys.enumerated() {
         // The first key is on nearly all, the last one on few.
@@ -75,7 +76,7 @@ import Testing
     var query = ConversationQuery()
     query.order = .allCases.randomElement(using: &random)!
     query.limit = chance(4, &random) ? 100 : Int.random(in: 1...9, using: &random)
-    let stranger = ConversationID(at: 130, after: nil, using: &random)
+    let stranger = ConversationID(atMicroseconds: 130_000_000, after: nil, using: &random)
     if chance(3, &random) { query.after = rows.randomElement(using: &random)?.id ?? stranger }
     if chance(3, &random) { query.before = rows.randomElement(using: &random)?.id ?? stranger }
     if chance(6, &random) { query.after = stranger }

@@ -19,7 +19,7 @@ import Testing
       #expect(try test.repository.access(keyHash: hash) != nil)
       #expect(try test.repository.requiresKey())
       try await test.repository.forgetOldIdempotencyKeys()
-      try await test.repository.checkReadiness()
+      try test.repository.checkReadiness()
       try test.execute(sql)
     }
   }

@@ -1,3 +1,4 @@
+import Conversations
 import SQLite
 import Synchronization
 import TestSupport
@@ -5,15 +6,14 @@ import Testing
 
 @testable import Repository
 
-/// How often the disk is asked whether it takes writes; `WriteQueueTests` has what it answers.
+/// What is known of the disk, and when it is asked.
 @Suite(.timeLimit(.minutes(1))) struct ReadinessTests {
-  private let folder = TemporaryFolder()
   private let groups = Groups()
+  private let folder = TemporaryFolder()
 
-  private func repository(busyTimeoutMilliseconds: Int = 60_000) throws -> Repository {
+  private func repository() throws -> Repository {
     try Repository(
-      path: folder.file("conversations.db"),
-      settings: .init(busyTimeoutMilliseconds: busyTimeoutMilliseconds),
+      path: folder.file("conversations.db"), settings: .init(busyTimeoutMilliseconds: 20),
       whenGroupEnded: groups.append)
   }
 
@@ -22,83 +22,68 @@ import Testing
       path: folder.file("conversations.db"), mode: .readWrite, busyTimeoutMilliseconds: 5000)
   }
 
-  /// Asks many times at once, and returns what was wrong.
-  private func ask(_ repository: Repository, times: Int = 200) async -> [RepositoryError?] {
-    await withTaskGroup { group in
-      for _ in 0..<times {
-        group.addTask { @concurrent in
-          await repositoryError { try await repository.checkReadiness() }
-        }
-      }
-      return await group.reduce(into: []) { $0.append($1) }
-    }
+  private func write(_ repository: Repository) async throws {
+    _ = try await repository.createConversation(metadata: .empty, in: .default)
   }
 
-  @Test func `many who ask at once make one probe, also when nothing is known yet`() async throws {
+  @Test func `an idle server writes nothing, however often it is asked`() async throws {
     let repository = try repository()
-    #expect(await ask(repository).allSatisfy { $0 == nil })
+    let outsider = try outsider()
+    let version = try outsider.integer("PRAGMA data_version")
+    for _ in 1...1000 { try repository.checkReadiness() }
+    try await Task.sleep(for: .milliseconds(100))
+    #expect(try outsider.integer("PRAGMA data_version") == version)
+    await repository.close()
+    #expect(groups.sizes == [])
+  }
+
+  @Test func `a lock that another process holds keeps nobody waiting`() async throws {
+    let repository = try repository()
+    try await write(repository)
+    let outsider = try outsider()
+    try outsider.execute("BEGIN EXCLUSIVE")
+    for _ in 1...1000 { try repository.checkReadiness() }
+    try outsider.execute("ROLLBACK")
     await repository.close()
     #expect(groups.sizes == [1])
   }
 
-  /// They wait for it, since nobody knows anything.
-  @Test func `those who ask during the first probe are told what it finds`() async throws {
+  @Test func `after a write that failed a probe tells when writes go on`() async throws {
     let repository = try repository()
     let outsider = try outsider()
     try outsider.execute("BEGIN IMMEDIATE")
-    async let answers = ask(repository)
-    try await waitUntil { repository.writes.counts.running > 0 }
+    #expect(await repositoryError { try await write(repository) } == .unavailable(.locked))
+    #expect(throws: RepositoryError.unavailable(.locked)) { try repository.checkReadiness() }
     try outsider.execute("ROLLBACK")
-    #expect(await answers.allSatisfy { $0 == nil })
+    // Nobody writes, so only a probe can tell.
+    try await waitUntil { (try? repository.checkReadiness()) != nil }
     await repository.close()
-    #expect(groups.sizes == [1])
+    #expect(groups.sizes == [1, 1])
   }
 
-  @Test func `when the last outcome is old, many who ask at once make one probe`() async throws {
+  @Test func `as long as writes fail, a probe runs once in a while`() async throws {
     let repository = try repository()
-    try await repository.checkReadiness()
-    try await passes(Repository.readinessAge, since: repository)
-    #expect(await ask(repository).allSatisfy { $0 == nil })
-    await repository.close()
-    #expect(groups.sizes == [1, 1])
-  }
-
-  /// One that is ready, and one that is not since the lock was held before.
-  @Test(arguments: [true, false])
-  func `while a probe waits for a lock, others are told the last outcome and do not queue`(
-    wasReady: Bool
-  ) async throws {
-    let repository = try repository(busyTimeoutMilliseconds: 2000)
     let outsider = try outsider()
-    if wasReady {
-      try await repository.checkReadiness()
-      try outsider.execute("BEGIN IMMEDIATE")
-    } else {
-      try outsider.execute("BEGIN IMMEDIATE")
-      #expect(
-        await repositoryError { try await repository.checkReadiness() } == .unavailable(.locked))
+    try outsider.execute("BEGIN IMMEDIATE")
+    #expect(await repositoryError { try await write(repository) } == .unavailable(.locked))
+    let failure = try #require(repository.writes.lastOutcome).time
+    try await waitUntil {
+      #expect(throws: RepositoryError.unavailable(.locked)) { try repository.checkReadiness() }
+      return repository.writes.lastOutcome.map { $0.time > failure } ?? false
     }
-    try await passes(
-      wasReady ? Repository.readinessAge : Repository.failureAge, since: repository)
-    async let probe = repositoryError { try await repository.checkReadiness() }
-    try await waitUntil { repository.writes.counts == (1, 0) }
-
-    let answers = await ask(repository)
-    #expect(repository.writes.counts == (1, 0), "they were told before the probe ended")
-    #expect(answers.allSatisfy { $0 == (wasReady ? nil : .unavailable(.locked)) })
-
-    try outsider.execute("ROLLBACK")
-    #expect(await probe == nil)
-    // What it found counts from now on.
-    #expect(await ask(repository).allSatisfy { $0 == nil })
-    await repository.close()
+    // Asked a thousand times, and it was probed once.
+    for _ in 1...1000 { try? repository.checkReadiness() }
     #expect(groups.sizes == [1, 1])
   }
 
-  /// Waits until the last outcome is as old as that.
-  private func passes(_ age: Duration, since repository: Repository) async throws {
-    let time = try #require(repository.writes.lastOutcome).time
-    try await waitUntil { .now - time > age }
+  @Test func `a write of a client that goes through ends it at once`() async throws {
+    let repository = try repository()
+    let outsider = try outsider()
+    try outsider.execute("BEGIN IMMEDIATE")
+    #expect(await repositoryError { try await write(repository) } == .unavailable(.locked))
+    try outsider.execute("ROLLBACK")
+    try await write(repository)
+    try repository.checkReadiness()
   }
 }
 

@@ -17,7 +17,8 @@ final class TestRepository: Sendable {
     now: @escaping @Sendable () -> Int64 = Repository.unixSeconds
   ) throws {
     repository = try Repository(
-      path: folder.file("conversations.db"), settings: settings, now: now)
+      path: folder.file("conversations.db"), settings: settings,
+      clock: { now() * 1_000_000 })
   }
 
   var path: String { folder.file("conversations.db") }
@@ -25,7 +26,7 @@ final class TestRepository: Sendable {
   /// Closes the file and opens it again.
   func reopened(now: @escaping @Sendable () -> Int64) async throws -> Repository {
     await repository.close()
-    return try Repository(path: path, now: now)
+    return try Repository(path: path, clock: { now() * 1_000_000 })
   }
 
   func outsider() throws -> Connection {

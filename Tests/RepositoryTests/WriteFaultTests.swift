@@ -36,7 +36,9 @@ import Testing
   ) async throws {
     var number = 0
     while try await fails([write], fault, at: number + 1) { number += 1 }
-    #expect(number > 0, "the call is never made")
+    // What a probe needs is in memory.
+    let readsNothing = write.testDescription == "probe the disk" && fault.call == .read
+    #expect(number > 0 || readsNothing, "the call is never made")
   }
 
   /// SQLite takes all of a group back, or a part of it was answered: each request knows.

@@ -116,35 +116,11 @@ import Testing
     #expect(
       await repositoryError { try await test.replace(conversation.id, [:]) }
         == .unavailable(.locked))
-    #expect(await repositoryError { try await test.repository.checkReadiness() } != nil)
     #expect(try test.read(conversation.id) == conversation.metadata)
 
     try outsider.execute("ROLLBACK")
-    // Nobody writes, so only a probe can tell.
-    try await waitUntil {
-      await repositoryError { try await test.repository.checkReadiness() } == nil
-    }
     try await test.replace(conversation.id, ["b": "2"])
     #expect(try test.read(conversation.id) == metadata(["b": "2"]))
-  }
-
-  @Test func `a write that went through means readiness, without a probe of the disk`()
-    async throws
-  {
-    let test = try TestRepository()
-    try await test.create(["a": "1"])
-    let size = test.repository.state.writeAheadLogBytes
-    for _ in 1...20 { try await test.repository.checkReadiness() }
-    #expect(test.repository.state.writeAheadLogBytes == size)
-  }
-
-  @Test func `without a write one probe counts for a while`() async throws {
-    let test = try TestRepository()
-    try await test.repository.checkReadiness()
-    let size = test.repository.state.writeAheadLogBytes
-    #expect(size > 0)
-    for _ in 1...20 { try await test.repository.checkReadiness() }
-    #expect(test.repository.state.writeAheadLogBytes == size)
   }
 
   @Test(arguments: [true, false])
@@ -156,8 +132,10 @@ import Testing
     #expect(
       await repositoryError { try await test.replace(conversation.id, [:]) }
         == .unavailable(.fileGone))
+    #expect(throws: RepositoryError.unavailable(.fileGone)) {
+      try test.repository.checkReadiness()
+    }
     if isReplaced { return }
-    #expect(await repositoryError { try await test.repository.checkReadiness() } != nil)
 
     try FileManager.default.moveItem(atPath: test.path + ".moved", toPath: test.path)
     try await test.replace(conversation.id, ["b": "2"])

@@ -259,8 +259,8 @@ def run(binary, tmp_path):
     def run(*arguments, environment=None, program=binary, **options):
         return subprocess.run(
             [program, *map(str, arguments)], env=clean_environment(environment),
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=START_SECONDS,
-            **{"cwd": tmp_path, **options})
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=START_SECONDS,
+            **{"cwd": tmp_path, "text": True, **options})
 
     return run
 

@@ -30,7 +30,7 @@ struct BackupCommand: ParsableCommand {
   }
 
   private func copy(_ path: String, to file: String) throws(Failure) {
-    let bar = ProgressBar("copying")
+    let bar = ProgressBar()
     do {
       defer { bar.end() }
       warn(of: try Repository.backUp(path: path, to: file, progress: bar.show), in: path)
@@ -77,7 +77,7 @@ struct RestoreCommand: ParsableCommand {
 
   func run() throws {
     let path = try databaseOptions.settings().databasePath
-    let bar = ProgressBar("copying")
+    let bar = ProgressBar()
     do {
       defer { bar.end() }
       let findings = try Repository.restore(

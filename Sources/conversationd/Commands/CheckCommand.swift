@@ -10,7 +10,8 @@ struct CheckCommand: ParsableCommand {
     discussion: """
       Runs SQLite's integrity and foreign-key checks, then looks at every conversation and every \
       pair for the limits and for text that is not UTF-8, which SQLite does not check. May run \
-      beside a server, and holds no snapshot of the whole database meanwhile. Exits with 65 when \
+      beside a server. SQLite's integrity check is one snapshot, as long as that takes, during which \
+      the server's write-ahead log cannot be checkpointed past it; the rest is many short ones. Exits with 65 when \
       something is wrong.
       """)
 
@@ -19,7 +20,7 @@ struct CheckCommand: ParsableCommand {
   func run() throws {
     let path = try databaseOptions.settings().databasePath
     let report: DatabaseReport
-    let bar = ProgressBar("checking")
+    let bar = ProgressBar()
     do {
       defer { bar.end() }
       report = try Repository.check(path: path, progress: bar.show)

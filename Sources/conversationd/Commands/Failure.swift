@@ -105,7 +105,7 @@ extension Failure.Kind {
     self =
       switch error {
       case .cannotOpen(ENOENT), .inUse: .unavailable
-      case .cannotOpen, .noWriteAheadLog: .io
+      case .cannotOpen, .noWriteAheadLog, .unreadableLog: .io
       case .notADatabase, .notMigrated, .migration(.foreign), .migration(.newer): .data
       case .noBackup(let error, _): Failure.Kind(error)
       case .migration(.sqlite(let error)), .sqlite(let error): Failure.Kind(error)
@@ -142,6 +142,9 @@ extension Failure {
     case .cannotOpen(let number): "\(SystemError(number: number))"
     case .inUse: "another conversationd uses this file"
     case .notADatabase: "not a database"
+    case .unreadableLog:
+      "its write-ahead log has changes, and this user may not write its folder, which reading them "
+        + "needs: run the command as a user who may"
     case .noWriteAheadLog:
       "this file system cannot share memory between processes, which SQLite's write-ahead log needs"
     case .noBackup(let error, let path):

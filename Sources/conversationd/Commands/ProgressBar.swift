@@ -1,28 +1,20 @@
 import Glibc
 import Repository
 
-/// A line on the terminal that fills while a copy is made, nothing where standard error is no terminal;
+/// A line on the terminal that fills while a database is copied or checked, nothing where standard error is no terminal;
 /// and no half a copy when the person there gives up.
 final class ProgressBar {
   private static let width = 40
 
-  private let title: String
   private let isShown = isatty(STDERR_FILENO) == 1
   private var line = ""
   private var interruption: Interruption?
 
-  init(_ title: String) {
-    self.title = title
-  }
-
   func show(_ progress: BackupProgress) {
     switch progress {
     case .began(let path): interruption = Interruption(removing: path)
-    case .copied(let part):
-      let filled = String(repeating: "=", count: Int(part * Double(Self.width)))
-      let empty = String(repeating: " ", count: Self.width - filled.count)
-      write("\(title) [\(filled)\(empty)] \(Int(part * 100)) %")
-    case .checking: write("\(line), checking")
+    case .copied(let part): write("copying ", part)
+    case .checking(let part): write("checking", part)
     }
   }
 
@@ -32,7 +24,10 @@ final class ProgressBar {
     if isShown, !line.isEmpty { writeError("") }
   }
 
-  private func write(_ line: String) {
+  private func write(_ title: String, _ part: Double) {
+    let filled = String(repeating: "=", count: Int(part * Double(Self.width)))
+    let empty = String(repeating: " ", count: Self.width - filled.count)
+    let line = "\(title) [\(filled)\(empty)] \(Int(part * 100)) %"
     guard isShown, line != self.line else { return }
     self.line = line
     let bytes = Array("\r\(line)".utf8)

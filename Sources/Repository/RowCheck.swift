@@ -1,0 +1,96 @@
+internal import Conversations
+internal import SQLite
+
+/// Looks at conversations and their pairs, a range of numbers at a time.
+final class RowCheck {
+  private let selectConversations: Statement
+  private let selectPairs: Statement
+  private let begin: Statement
+  private let commit: Statement
+  private var newest: ConversationID?
+
+  init(_ connection: borrowing Connection) throws(SQLiteError) {
+    begin = try connection.prepare("BEGIN")
+    commit = try connection.prepare("COMMIT")
+    selectConversations = try connection.prepare(
+      """
+      SELECT number, id, created_at FROM conversations
+      WHERE number BETWEEN :first AND :last ORDER BY number
+      """)
+    selectPairs = try connection.prepare(
+      """
+      SELECT coalesce(conversations.id, 'number ' || metadata.conversation), key, value
+      FROM metadata LEFT JOIN conversations ON conversations.number = metadata.conversation
+      WHERE metadata.conversation BETWEEN :first AND :last
+      ORDER BY metadata.conversation, key
+      """)
+  }
+
+  /// Looks at the rows of these numbers as of one moment.
+  func check(
+    _ numbers: ClosedRange<Int64>, _ report: inout DatabaseReport
+  ) throws(SQLiteError) {
+    try begin.run()
+    do throws(SQLiteError) {
+      try checkConversations(numbers, &report)
+      try checkPairs(numbers, &report)
+    } catch {
+      try? commit.run()
+      throw error
+    }
+    try commit.run()
+  }
+
+  private func checkConversations(
+    _ numbers: ClosedRange<Int64>, _ report: inout DatabaseReport
+  ) throws(SQLiteError) {
+    defer { selectConversations.reset() }
+    selectConversations.bind(":first", numbers.lowerBound)
+    selectConversations.bind(":last", numbers.upperBound)
+    while try selectConversations.step() {
+      report.conversationCount += 1
+      let id = selectConversations.text(1).flatMap { ConversationID($0) }
+      if let id {
+        if let newest, id < newest {
+          report.findings.append(.outOfOrder(conversation: id.description))
+        }
+        newest = max(newest ?? id, id)
+      }
+      if id?.createdAt != selectConversations.integer(2) {
+        report.findings.append(.unreadableConversation(number: selectConversations.integer(0)))
+      }
+    }
+  }
+
+  private func checkPairs(
+    _ numbers: ClosedRange<Int64>, _ report: inout DatabaseReport
+  ) throws(SQLiteError) {
+    defer { selectPairs.reset() }
+    selectPairs.bind(":first", numbers.lowerBound)
+    selectPairs.bind(":last", numbers.upperBound)
+    var conversation = ""
+    var count = 0
+    func checkCount() {
+      guard count > Metadata.pairsMax else { return }
+      report.findings.append(.tooManyPairs(conversation: conversation, count: count))
+    }
+    while try selectPairs.step() {
+      report.pairCount += 1
+      if selectPairs.repairedText(0) != conversation {
+        checkCount()
+        conversation = selectPairs.repairedText(0)
+        count = 0
+      }
+      count += 1
+      let shownKey = selectPairs.repairedText(1)
+      if let key = selectPairs.text(1), let value = selectPairs.text(2) {
+        if (try? Metadata.Pair(key: key, value: value)) == nil {
+          report.findings.append(.limit(conversation: conversation, key: shownKey))
+        }
+      } else {
+        report.findings.append(.notUTF8(conversation: conversation, key: shownKey))
+      }
+    }
+    checkCount()
+  }
+}
