@@ -202,7 +202,8 @@ def strangers(paths, packages):
     brought = with_dependencies(packages)
     # Debian 12 has /bin as a link to /usr/bin, and packages that still name the former.
     names = {path: [path, path.removeprefix("/usr"), f"/usr{path}"] for path in paths}
-    result = subprocess.run(["dpkg", "-S", *sum(names.values(), [])], capture_output=True, text=True)
+    result = subprocess.run(
+        ["dpkg", "-S", *sum(names.values(), [])], capture_output=True, text=True)
     owners = {}
     for line in result.stdout.splitlines():
         owner, _, path = line.rpartition(": ")
