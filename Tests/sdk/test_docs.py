@@ -45,7 +45,19 @@ NOT_RUN = {
     "README.md": [
         "scripts/serve ",
         "python3 -m venv venv",
-        "sudo scripts/install ",
+        "scripts/install ",
+    ],
+    "docs/operation.md": [
+        "sudo env \"PATH=$PATH\" scripts/install",
+        "apt install ",
+        "cd /usr/local/share/conversationd",
+        "install -D -m 0644 /usr/local/share/conversationd/port-443.conf ",
+        "[Service]",
+        "# /etc/fail2ban/filter.d/conversationd.conf",
+        "# /etc/fail2ban/jail.d/conversationd.conf",
+        "scrape_configs:",
+        "# litestream.yml; ",
+        "umask 077",
     ],
     "docs/performance.md": ["scripts/bench ", "workload ", "workload "],
     "docs/sqlite.md": ["scripts/generate --count 1000000 --database million.db"],
@@ -159,7 +171,8 @@ class Page:
         path = f"{programs}:{os.environ['PATH']}"
         # Others may use the ports that the pages name.
         self.ports = {"8080": port, "8443": free_port(), "9090": free_port()}
-        self.shell = Shell(folder, clean_environment({"PATH": path, "HOME": str(folder)}))
+        self.shell = Shell(folder, clean_environment({
+            "PATH": path, "HOME": str(folder), "CONVERSATIOND_HTTP_PORT": str(port)}))
         self.names = {}
 
     def here(self, text):
