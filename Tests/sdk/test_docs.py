@@ -1,18 +1,19 @@
-"""Every example in README.md and docs/ works, run from top to bottom, and prints what the page shows.
+"""Every example in README.md and docs/ works, run from top to bottom, and prints what is shown.
 
 The language of a fenced block says how it is run:
 
     bash      by one shell that the whole page shares
     console   the same, command by command: what follows a line with `$ ` is what it prints
-    python    by one interpreter that the whole page shares; it has the shell's environment variables
+    python    by one interpreter that the whole page shares, with the shell's environment
     sql       by `sqlite3 -box conversations.db`
     output    what the block before it prints; a block without one prints nothing
     yaml      a configuration, which `conversationd check` must accept; `# NAME` in its first line
               makes it a file
     json      is read
 
-In what a page shows, `…` stands for anything within a line, a line `…` for any lines, and a time for
-any time. What cannot be run has a comment `<!-- not run: why -->` above it, and is listed in NOT_RUN.
+In what a page shows, `…` stands for anything within a line, a line `…` for any lines, and a time
+for any time. What cannot be run has a comment `<!-- not run: why -->` above it, and is listed in
+NOT_RUN.
 """
 
 import contextlib
