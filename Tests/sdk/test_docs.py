@@ -45,7 +45,7 @@ SERVED = ["README.md", "docs/api.md", "docs/sqlite.md"]
 NOT_RUN = {
     "README.md": [
         "scripts/serve ",
-        "python3 -m venv venv",
+        "sudo apt-get install python3-venv",
         "scripts/install ",
     ],
     "docs/operation.md": [
