@@ -19,6 +19,7 @@ public final class Metrics: Sendable {
     var waitingSeconds = Histogram(bounds: Metrics.durationBounds)
     var commitSeconds = Histogram(bounds: Metrics.durationBounds)
     var failedGroups = 0
+    var droppedLogLines = 0
   }
 
   private struct Answered: Hashable, Comparable {
@@ -63,6 +64,11 @@ public final class Metrics: Sendable {
       state.commitSeconds.add(group.commit / .seconds(1))
       if !group.isStored { state.failedGroups += 1 }
     }
+  }
+
+  /// Lines of the log were dropped, because nobody read it.
+  public func dropped(_ logLines: Int) {
+    state.withLock { $0.droppedLogLines += logLines }
   }
 
   /// A request was answered.
@@ -110,6 +116,10 @@ public final class Metrics: Sendable {
     for (index, histogram) in state.durations.enumerated() where histogram.count > 0 {
       text.histogram(histogram, labels: [("route", Self.routeName(index))])
     }
+    text.begin(
+      "log_lines_dropped_total", .counter,
+      "Lines of the log that were dropped, because nobody read it in time.")
+    text.sample(state.droppedLogLines)
   }
 
   private func write(

@@ -2,6 +2,7 @@
 
 #include "process.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -23,3 +24,5 @@ int process_processor_count(void) {
   if (sched_getaffinity(0, sizeof processors, &processors) == 0) return CPU_COUNT(&processors);
   return (int)sysconf(_SC_NPROCESSORS_ONLN);
 }
+
+void process_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }

@@ -1,5 +1,5 @@
 import Dispatch
-import Foundation
+import Glibc
 
 /// Removes a file that is being made and ends the process, when the person at the terminal gives up.
 final class Interruption {

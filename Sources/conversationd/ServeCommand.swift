@@ -1,6 +1,6 @@
 import API
 import ArgumentParser
-import Foundation
+import Glibc
 import HTTP
 import Logging
 import Repository
@@ -62,9 +62,19 @@ struct ServeCommand: AsyncParsableCommand {
         "http.host": host, "http.port": port, "log.level": logLevel,
         "http.insecure": insecureHTTP ? "true" : nil,
       ])
-    let logger = Logger(settings)
-    for warning in settings.warnings { logger.warning("\(warning)") }
+    let metrics = Metrics()
+    let log = Log(settings, whenDropped: metrics.dropped)
+    do {
+      try await serve(settings, metrics, log.logger)
+      log.end()
+    } catch let failure as Failure {
+      log.end(with: failure)
+      throw ExitCode(failure.kind.rawValue)
+    }
+  }
 
+  private func serve(_ settings: Settings, _ metrics: Metrics, _ logger: Logger) async throws {
+    for warning in settings.warnings { logger.warning("\(warning)") }
     let certificate = try settings.tls?.read()
     // Trapped from now on: untrapped it would end the process.
     let hangUps = await UnixSignalsSequence(trapping: .sighup)
@@ -72,7 +82,6 @@ struct ServeCommand: AsyncParsableCommand {
     // The address comes first: when it is not to be had, no database is created or migrated.
     let socket = try listen(settings)
     let (stops, stopped) = AsyncStream.makeStream(of: Void.self)
-    let metrics = Metrics()
     let repository: Repository
     do {
       repository = try Repository(

@@ -1,5 +1,5 @@
 import API
-import Foundation
+import Glibc
 import HTTP
 import Logging
 import Repository
@@ -47,22 +47,23 @@ final class ServerService: Service {
 
   func run() async throws {
     let (server, authority) = try start()
+    let line = "conversationd listening on \(certificate == nil ? "http" : "https")://\(authority)"
     // For whoever reads it; that nobody does is no reason not to serve.
-    let url = "\(certificate == nil ? "http" : "https")://\(authority)"
-    try? FileHandle.standardOutput.write(
-      contentsOf: Data("conversationd listening on \(url)\n".utf8))
-
+    startThread("stdout") {
+      let bytes = Array("\(line)\n".utf8)
+      _ = write(STDOUT_FILENO, bytes, bytes.count)
+    }
     logger.info(
-      "serving",
+      "\(line)",
       metadata: [
-        "address": "\(authority)", "database": "\(settings.databasePath)",
+        "database": "\(settings.databasePath)",
         "version": "\(Conversationd.version)",
         "api_keys": (try? repository.requiresKey()) == true ? "required" : "none yet",
       ])
     if server.connectionsMax < settings.server.connectionsMax {
       logger.warning(
         "the limit of open files allows fewer connections than the settings do",
-        metadata: ["connections_max": "\(server.connectionsMax)"])
+        metadata: ["connections_max": .stringConvertible(server.connectionsMax)])
     }
     logExpiry(certificate)
     let upkeep = Task { await keepUp() }
@@ -132,10 +133,10 @@ final class ServerService: Service {
 
   private func logExpiry(_ certificate: Certificate?) {
     guard let certificate else { return }
-    let expiresAt = Date(timeIntervalSince1970: TimeInterval(certificate.expiresAt))
     logger.log(
-      level: expiresAt > Date() ? .info : .error, "the TLS certificate in use",
-      metadata: ["expires": "\(expiresAt.ISO8601Format())"])
+      level: certificate.expiresAt > Timestamp.now.unixSeconds ? .info : .error,
+      "the TLS certificate in use",
+      metadata: ["expires": "\(Timestamp(unixSeconds: certificate.expiresAt))"])
   }
 
   private func writeKeyUses() async {

@@ -133,7 +133,28 @@ class Server:
         return self.start()
 
     def log(self):
+        """What it has logged: all of what came before the answers that were read so far."""
+        if self.process and self.process.poll() is None:
+            self._wait_for_the_log()
         return self.log_file.read_text(encoding="utf-8")
+
+    def _wait_for_the_log(self):
+        """Waits until the thread that writes the log sleeps since it has nothing to write."""
+        sleeps = 0
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while sleeps < 3:
+            assert time.monotonic() < deadline, "the log is not written"
+            try:
+                states = [line.rpartition(") ")[2][0] for line in self._threads() if "(log)" in line]
+            except OSError:
+                return  # The process or a thread has just ended.
+            sleeps = sleeps + 1 if states == ["S"] else 0
+            time.sleep(0.001)
+
+    def _threads(self):
+        # proc(5): /proc/PID/task/TID/stat has the name in brackets, then the state.
+        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
+        return [task.joinpath("stat").read_text() for task in tasks]
 
     def client(self, **options):
         return OpenAI(**self._client_options(options, DefaultHttpxClient))

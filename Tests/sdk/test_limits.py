@@ -160,7 +160,7 @@ def test_a_low_hard_limit_of_open_files_is_warned_of_and_refuses_the_rest(
     server = limited(
         connections_max=2048, event_loops=2,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (32, hard)))
-    warning = re.compile("connections_max=([0-9]+).*the limit of open files")
+    warning = re.compile("the limit of open files.*connections_max=([0-9]+)")
     wait_until(lambda: warning.search(server.log()))
     fit = int(warning.search(server.log())[1])
     assert 0 < fit < hard

@@ -355,5 +355,5 @@ def test_what_cannot_be_shown_is_left_out_and_named_in_the_log(server, client, s
         assert listed(answer) == expected
         assert answer["has_more"] == (len(expected) < len(created))
     for line in (lines := [line for line in server.log().splitlines() if spoiled in line]):
-        assert " error " in line
+        assert "level=error" in line
     assert len(lines) == 3

@@ -48,7 +48,7 @@ METRICS = {
     "write_group_size": "histogram", "write_wait_seconds": "histogram",
     "write_commit_seconds": "histogram", "write_groups_failed": "counter",
     "writes_waiting": "gauge", "database_bytes": "gauge", "database_wal_bytes": "gauge",
-    "database_wal_stuck": "gauge"}
+    "database_wal_stuck": "gauge", "log_lines_dropped": "counter"}
 
 
 def test_every_metric_is_documented_and_stands_once(server):

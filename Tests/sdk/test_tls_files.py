@@ -244,7 +244,7 @@ def test_the_end_of_a_certificate_is_in_the_log(serve, tls, left):
     # A server that starts is better than none: whether clients take it is theirs to say.
     line, = [line for line in serve().log().splitlines() if IN_USE in line]
     assert f"expires={end:%Y-%m-%dT%H:%M:%SZ}" in line
-    assert (" error " in line) == (left < timedelta())
+    assert ("level=error" in line) == (left < timedelta())
 
 
 # SIGHUP
@@ -295,7 +295,7 @@ def test_files_that_cannot_be_used_leave_the_old_certificate(serve, tls, hang_up
     file, words = spoil(tls)
     hang_up(server, STAYS)
     line, = [line for line in server.log().splitlines() if STAYS in line]
-    assert " error " in line and str(file) in line and words in line
+    assert "level=error" in line and str(file) in line and words in line
     assert shown(server) == old
 
     if tls.private_key.is_dir():

@@ -11,3 +11,6 @@ const char *process_argument(int index);
 
 /// How many processors this process may use (sched_getaffinity(2), which Swift does not import).
 int process_processor_count(void);
+
+/// Names the calling thread (pthread_setname_np(3), which Swift does not import); at most 15 characters.
+void process_name_thread(const char *name);

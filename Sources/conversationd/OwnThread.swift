@@ -1,0 +1,33 @@
+import CProcess
+import Glibc
+
+/// Runs a block on a new thread, which may block for as long as it likes.
+///
+/// Dispatch and Swift's concurrency share few threads among all, so what blocks there stops others.
+///
+/// - Parameter name: For debuggers and `ps -T`; at most 15 characters.
+func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) {
+  let start = Unmanaged.passRetained(ThreadStart(name: name, body: body))
+  var thread = pthread_t()
+  let code = pthread_create(
+    &thread, nil,
+    { start in
+      // The one release of the reference that the new thread was given.
+      let start = Unmanaged<ThreadStart>.fromOpaque(start!).takeRetainedValue()
+      process_name_thread(start.name)
+      start.body()
+      return nil
+    }, start.toOpaque())
+  precondition(code == 0, "no thread: \(SystemError(number: code))")
+  pthread_detach(thread)
+}
+
+private final class ThreadStart: Sendable {
+  let name: String
+  let body: @Sendable () -> Void
+
+  init(name: String, body: @escaping @Sendable () -> Void) {
+    self.name = name
+    self.body = body
+  }
+}
