@@ -4,7 +4,7 @@ import Glibc
 
 /// The program: its commands, and what they share.
 @main
-struct Conversationd: AsyncParsableCommand {
+struct Conversationd: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "conversationd",
     abstract: "Keeps conversations and their metadata for OpenAI clients, in one SQLite file.",
@@ -29,22 +29,18 @@ struct Conversationd: AsyncParsableCommand {
     throw MissingCommand(of: Self.self)
   }
 
-  static func main() async {
+  static func main() {
     // A reader that goes away is an error of the call that writes, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
-    Glibc.exit(
-      await run((1..<process_argument_count()).map { String(cString: process_argument($0)) }))
+    let arguments = (1..<process_argument_count()).map { String(cString: process_argument($0)) }
+    Glibc.exit(run(arguments))
   }
 
   /// - Returns: The exit code.
-  private static func run(_ arguments: [String]) async -> Int32 {
+  private static func run(_ arguments: [String]) -> Int32 {
     do {
       var command = try parseAsRoot(arguments)
-      if var command = command as? any AsyncParsableCommand {
-        try await command.run()
-      } else {
-        try command.run()
-      }
+      try command.run()
       try flushOutput()
       return 0
     } catch let error as MissingCommand {

@@ -1,27 +1,17 @@
-import Dispatch
-import Glibc
+import CProcess
 
-/// Removes a file that is being made and ends the process, when the person at the terminal gives up.
+/// Removes what is being made when a signal ends the process, such as the one of Ctrl-C. There is one
+/// of these at a time.
 final class Interruption {
-  private let sources: [any DispatchSourceSignal]
-
-  /// - Parameter path: The file; it need not be there.
-  init(removing path: String) {
-    sources = [SIGINT, SIGTERM, SIGHUP].map { number in
-      signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-      source.setEventHandler {
-        unlink(path)
-        // As a shell counts it.
-        _exit(128 + number)
-      }
-      source.resume()
-      return source
-    }
+  /// - Parameters:
+  ///   - file: The file that is being made; it need not be there.
+  ///   - folder: Its folder, if that is there for this file alone.
+  init(removing file: String, in folder: String? = nil) {
+    process_begin_removing(file, folder)
   }
 
-  /// The file is whole, or gone.
+  /// Everything is whole, or gone.
   func end() {
-    for source in sources { source.cancel() }
+    process_end_removing()
   }
 }

@@ -1,5 +1,7 @@
 import CProcess
+import Dispatch
 import Glibc
+import Synchronization
 
 /// Runs a block on a new thread, which may block for as long as it likes.
 ///
@@ -20,6 +22,25 @@ func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) {
     }, start.toOpaque())
   precondition(code == 0, "no thread: \(SystemError(number: code))")
   pthread_detach(thread)
+}
+
+/// Waits for an asynchronous function on the thread of the caller.
+///
+/// An asynchronous `main` would wait in dispatch_main(3), which unblocks every signal on Linux.
+func waitFor<T: Sendable>(_ body: @escaping @Sendable () async -> T) -> T {
+  let outcome = Outcome<T>()
+  Task {
+    let value = await body()
+    outcome.value.withLock { $0 = value }
+    outcome.isThere.signal()
+  }
+  outcome.isThere.wait()
+  return outcome.value.withLock { $0! }
+}
+
+private final class Outcome<T: Sendable>: Sendable {
+  let value = Mutex<T?>(nil)
+  let isThere = DispatchSemaphore(value: 0)
 }
 
 private final class ThreadStart: Sendable {

@@ -5,11 +5,9 @@ import HTTP
 import Logging
 import Repository
 import SQLite
-import ServiceLifecycle
-import UnixSignals
 
 /// `conversationd serve`
-struct ServeCommand: AsyncParsableCommand {
+struct ServeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "serve",
     abstract: "Migrate the database and serve it over HTTP.",
@@ -51,10 +49,9 @@ struct ServeCommand: AsyncParsableCommand {
   @Flag(help: "Refuse to create a database: one that is missing is an error.")
   var existing = false
 
-  func run() async throws {
-    // A reader that goes away and a file at its size limit are errors of one call, not of the
-    // process.
-    signal(SIGPIPE, SIG_IGN)
+  func run() throws {
+    let signals = ServerSignals()
+    // A file at its size limit is an error of one call, not of the process.
     signal(SIGXFSZ, SIG_IGN)
     Library.prepareForManyThreads()
     let settings = try databaseOptions.settings(
@@ -64,29 +61,30 @@ struct ServeCommand: AsyncParsableCommand {
       ])
     let metrics = Metrics()
     let log = Log(settings, whenDropped: metrics.dropped)
-    do {
-      try await serve(settings, metrics, log.logger)
-      log.end()
-    } catch let failure as Failure {
-      log.end(with: failure)
-      throw ExitCode(failure.kind.rawValue)
+    let failure = waitFor {
+      do throws(Failure) {
+        try await serve(settings, metrics, signals, log.logger)
+        return Failure?.none
+      } catch {
+        return error
+      }
     }
+    log.end(with: failure)
+    if let failure { throw ExitCode(failure.kind.rawValue) }
   }
 
-  private func serve(_ settings: Settings, _ metrics: Metrics, _ logger: Logger) async throws {
+  private func serve(
+    _ settings: Settings, _ metrics: Metrics, _ signals: ServerSignals, _ logger: Logger
+  ) async throws(Failure) {
     for warning in settings.warnings { logger.warning("\(warning)") }
     let certificate = try settings.tls?.read()
-    // Trapped from now on: untrapped it would end the process.
-    let hangUps = await UnixSignalsSequence(trapping: .sighup)
-
     // The address comes first: when it is not to be had, no database is created or migrated.
     let socket = try listen(settings)
-    let (stops, stopped) = AsyncStream.makeStream(of: Void.self)
     let repository: Repository
     do {
       repository = try Repository(
         path: settings.databasePath, settings: settings.repository, mustExist: existing,
-        whenGroupEnded: metrics.record, whenStopped: { stopped.yield() })
+        whenGroupEnded: metrics.record, whenStopped: signals.requestStop)
     } catch {
       throw Failure(error, database: settings.databasePath)
     }
@@ -97,19 +95,12 @@ struct ServeCommand: AsyncParsableCommand {
       logger.notice("migrated the database", metadata: ["migration": "\(name)"])
     }
     let service = ServerService(
-      socket: socket, certificate: certificate, settings: settings, repository: repository,
-      metrics: metrics, stops: stops, hangUps: hangUps, logger: logger)
-    try await ServiceGroup(
-      configuration: ServiceGroupConfiguration(
-        services: [
-          ServiceGroupConfiguration.ServiceConfiguration(
-            service: service, successTerminationBehavior: .gracefullyShutdownGroup)
-        ],
-        gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-    ).run()
+      certificate: certificate, settings: settings, repository: repository, metrics: metrics,
+      signals: signals, logger: logger)
+    try await service.run(on: socket)
   }
 
-  private func listen(_ settings: Settings) throws -> ListeningSocket {
+  private func listen(_ settings: Settings) throws(Failure) -> ListeningSocket {
     let reason: String?
     do {
       reason = try Self.reasonToStayOnLoopback(settings)

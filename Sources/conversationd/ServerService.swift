@@ -3,12 +3,9 @@ import Glibc
 import HTTP
 import Logging
 import Repository
-import ServiceLifecycle
-import Synchronization
-import UnixSignals
 
 /// The server from its first connection to its last, and the repository under it.
-final class ServerService: Service {
+struct ServerService: Sendable {
   /// How long requests in flight may take after SIGTERM.
   private static let drainTimeout = Duration.seconds(5)
   /// How long writes may still wait for another process's lock then.
@@ -16,37 +13,20 @@ final class ServerService: Service {
   /// How often old idempotency keys are looked for and uses of API keys written down, at least.
   private static let upkeepInterval = Duration.seconds(60)
 
-  private let socket: Mutex<ListeningSocket?>
-  private let certificate: Certificate?
-  private let settings: Settings
-  private let repository: Repository
-  private let metrics: Metrics
-  private let stops: AsyncStream<Void>
-  private let hangUps: UnixSignalsSequence
-  private let logger: Logger
+  /// What to show first; nil serves plain HTTP.
+  let certificate: Certificate?
+  let settings: Settings
+  let repository: Repository
+  let metrics: Metrics
+  let signals: ServerSignals
+  let logger: Logger
 
-  /// - Parameters:
-  ///   - socket: Where to listen; taken by the first run.
-  ///   - certificate: What to show first; nil serves plain HTTP.
-  ///   - stops: Yields when the repository takes no more writes.
-  ///   - hangUps: Yields when the certificate is to be read again.
-  init(
-    socket: consuming ListeningSocket, certificate: Certificate?, settings: Settings,
-    repository: Repository, metrics: Metrics, stops: AsyncStream<Void>,
-    hangUps: UnixSignalsSequence, logger: Logger
-  ) {
-    self.metrics = metrics
-    self.socket = Mutex(socket)
-    self.certificate = certificate
-    self.settings = settings
-    self.repository = repository
-    self.stops = stops
-    self.hangUps = hangUps
-    self.logger = logger
-  }
-
-  func run() async throws {
-    let (server, authority) = try start()
+  /// Serves until a signal, or the repository, asks for the end.
+  ///
+  /// - Throws: Why the end was not an orderly one.
+  func run(on socket: consuming ListeningSocket) async throws(Failure) {
+    let authority = socket.authority
+    let server = try start(on: socket)
     let line = "conversationd listening on \(certificate == nil ? "http" : "https")://\(authority)"
     // For whoever reads it; that nobody does is no reason not to serve.
     startThread("stdout") {
@@ -67,8 +47,8 @@ final class ServerService: Service {
     }
     logExpiry(certificate)
     let upkeep = Task { await keepUp() }
-    let reload = Task { for await _ in hangUps { readCertificateAgain(for: server) } }
-    for await _ in stops.cancelOnGracefulShutdown() { break }
+    let reload = Task { for await _ in signals.hangUps { readCertificateAgain(for: server) } }
+    for await _ in signals.stops { break }
     upkeep.cancel()
     reload.cancel()
     logger.info("stopping")
@@ -148,21 +128,17 @@ final class ServerService: Service {
     }
   }
 
-  private func start() throws -> (server: Server, authority: String) {
-    let taken = socket.withLock { $0.take() }
-    guard let socket = taken else { preconditionFailure("a service runs once") }
-    let authority = socket.authority
+  private func start(on socket: consuming ListeningSocket) throws(Failure) -> Server {
     let counts = ConnectionCounts()
     let api = API(
       repository: repository, logger: logger, settings: settings.api, metrics: metrics,
       connections: counts)
     do {
-      let server = try Server(
+      return try Server(
         on: socket, configuration: settings.server, certificate: certificate, counts: counts
       ) { request in
         api.respond(to: request)
       }
-      return (server, authority)
     } catch {
       throw Failure(error, host: settings.host, port: settings.port)
     }

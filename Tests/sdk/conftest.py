@@ -36,6 +36,11 @@ for name in list(os.environ):
     if name.startswith("OPENAI_") or name.lower().endswith("_proxy"):
         del os.environ[name]
 
+# What a shell in the background ignores would be ignored by the servers here too.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
+
 
 class Answer(NamedTuple):
     """One HTTP answer."""
@@ -134,7 +139,7 @@ class Server:
 
     def log(self):
         """What it has logged: all of what came before the answers that were read so far."""
-        if self.process and self.process.poll() is None:
+        if self.process:
             self._wait_for_the_log()
         return self.log_file.read_text(encoding="utf-8")
 
@@ -142,7 +147,7 @@ class Server:
         """Waits until the thread that writes the log sleeps since it has nothing to write."""
         sleeps = 0
         deadline = time.monotonic() + ANSWER_SECONDS
-        while sleeps < 3:
+        while sleeps < 3 and self.process.poll() is None:
             assert time.monotonic() < deadline, "the log is not written"
             try:
                 states = [line.rpartition(") ")[2][0] for line in self._threads() if "(log)" in line]

@@ -29,8 +29,10 @@ struct BackupCommand: ParsableCommand {
     }
   }
 
-  private func copy(_ path: String, to file: String) throws(Failure) {
-    let bar = ProgressBar()
+  private func copy(
+    _ path: String, to file: String, in folder: String? = nil
+  ) throws(Failure) {
+    let bar = ProgressBar(in: folder)
     do {
       defer { bar.end() }
       warn(of: try Repository.backUp(path: path, to: file, progress: bar.show), in: path)
@@ -43,7 +45,9 @@ struct BackupCommand: ParsableCommand {
   private func stream(_ path: String) throws(Failure) {
     let folder = try TemporaryFolder()
     let file = folder.path + "/backup.db"
-    try copy(path, to: file)
+    try copy(path, to: file, in: folder.path)
+    let interruption = Interruption(removing: file, in: folder.path)
+    defer { interruption.end() }
     do {
       try copyFile(file, to: STDOUT_FILENO)
     } catch {

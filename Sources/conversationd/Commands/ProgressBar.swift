@@ -6,13 +6,19 @@ import Repository
 final class ProgressBar {
   private static let width = 40
 
+  private let folder: String?
   private let isShown = isatty(STDERR_FILENO) == 1
   private var line = ""
   private var interruption: Interruption?
 
+  /// - Parameter folder: A folder that is there for the copy alone.
+  init(in folder: String? = nil) {
+    self.folder = folder
+  }
+
   func show(_ progress: BackupProgress) {
     switch progress {
-    case .began(let path): interruption = Interruption(removing: path)
+    case .began(let path): interruption = Interruption(removing: path, in: folder)
     case .copied(let part): write("copying ", part)
     case .checking(let part): write("checking", part)
     }
