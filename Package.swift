@@ -66,7 +66,7 @@ let package = Package(
       name: "HTTP",
       dependencies: ["CMicroHTTPD", .product(name: "HTTPTypes", package: "swift-http-types")],
       swiftSettings: house),
-    .target(name: "JSON", dependencies: ["CJansson"], swiftSettings: house),
+    .target(name: "JSON", swiftSettings: house),
     .target(
       name: "Repository", dependencies: ["Conversations", "Migrations", "SQLite"],
       swiftSettings: house),
@@ -77,7 +77,6 @@ let package = Package(
     .target(name: "CEmbedded"),
 
     .systemLibrary(name: "CGnuTLS", pkgConfig: "gnutls", providers: [.apt(["libgnutls28-dev"])]),
-    .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
     .systemLibrary(
       name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
     .target(name: "CProcess"),

@@ -38,7 +38,7 @@ enum APIError: Error, Sendable {
   /// The body cannot be read as JSON.
   case json(JSONError)
   /// The body is JSON, but not an object.
-  case bodyNotObject(JSON)
+  case bodyNotObject(JSON.Kind)
   /// A required member is missing.
   case missingParameter(String)
   /// A member or query parameter that the route does not have.
@@ -46,9 +46,9 @@ enum APIError: Error, Sendable {
   /// Items in a new conversation.
   case itemsUnsupported
   /// `metadata` is neither an object nor null.
-  case metadataNotObject(JSON)
+  case metadataNotObject(JSON.Kind)
   /// A value in `metadata` is not a string.
-  case metadataValueNotString(key: String, JSON)
+  case metadataValueNotString(key: String, JSON.Kind)
   /// A rule of the set is broken.
   case metadata(MetadataError)
   /// A query parameter that may be there once is there again.

@@ -124,10 +124,10 @@ struct ErrorAnswer {
         code: "unsupported_content_type")
     case .json(let error):
       self.init(.badRequest, Self.message(error), code: "invalid_json")
-    case .bodyNotObject(let json):
+    case .bodyNotObject(let kind):
       self.init(
         .badRequest,
-        "Invalid type: expected an object, but got \(Self.kind(json)) instead.",
+        "Invalid type: expected an object, but got \(Self.kind(kind)) instead.",
         code: "invalid_type")
     case .missingParameter(let name):
       self.init(
@@ -142,17 +142,17 @@ struct ErrorAnswer {
         "Unsupported parameter: 'items'. This server does not store items; leave the parameter "
           + "out, or send null or an empty array.",
         param: "items", code: "unsupported_parameter")
-    case .metadataNotObject(let json):
+    case .metadataNotObject(let kind):
       self.init(
         .badRequest,
-        "Invalid type for 'metadata': expected a metadata object, but got \(Self.kind(json)) "
+        "Invalid type for 'metadata': expected a metadata object, but got \(Self.kind(kind)) "
           + "instead.",
         param: "metadata", code: "invalid_type")
-    case .metadataValueNotString(let key, let json):
+    case .metadataValueNotString(let key, let kind):
       self.init(
         .badRequest,
         "Invalid type for 'metadata.\(Self.shown(key))': expected a string, but got "
-          + "\(Self.kind(json)) instead.",
+          + "\(Self.kind(kind)) instead.",
         param: "metadata.\(key)", code: "invalid_type")
     case .metadata(let error):
       self.init(error)

@@ -16,6 +16,8 @@ extension ErrorAnswer {
         + "Duplicate JSON keys are not supported."
     case .tooDeep(let depthMax):
       "Invalid body: JSON nested too deep. The limit is \(depthMax) levels."
+    case .tooManyValues(let valuesMax):
+      "Invalid body: too many JSON values. The limit is \(valuesMax) values."
     }
   }
 
@@ -56,12 +58,12 @@ extension ErrorAnswer {
 
   /// What a query parameter would be in JSON; its value is always text.
   static func kind(_ text: String) -> String {
-    if let json = try? JSON(parsing: Array(text.utf8)), case .decimal = json { return kind(json) }
-    return "a string"
+    let json = try? JSON(parsing: Array(text.utf8))
+    return kind(json?.kind == .decimal ? .decimal : .string)
   }
 
-  static func kind(_ json: JSON) -> String {
-    switch json {
+  static func kind(_ kind: JSON.Kind) -> String {
+    switch kind {
     case .null: "null"
     case .boolean: "a boolean"
     case .integer: "an integer"

@@ -6,7 +6,8 @@ internal import JSON
 /// The members of a request's JSON object, read in the contract's order of checks: content type,
 /// JSON, missing, unknown, type, limits.
 struct RequestBody {
-  private let members: [(key: String, value: JSON)]
+  /// The object; nil if there is none, which means an empty one.
+  private let object: JSON?
 
   /// The media type of most bodies.
   static let json = "application/json"
@@ -19,7 +20,7 @@ struct RequestBody {
   /// - Throws: `.unsupportedContentType`, `.json`, `.bodyNotObject`.
   init(_ request: Request, of mediaTypes: [String] = [json]) throws(APIError) {
     guard case .bytes(let bytes) = request.body, !bytes.isEmpty else {
-      members = []
+      object = nil
       return
     }
     if let contentType = request.headers.value(of: .contentType) {
@@ -37,27 +38,25 @@ struct RequestBody {
     } catch {
       throw .json(error)
     }
-    switch json {
-    case .object(let members): self.members = members
-    case .null: members = []
-    default: throw .bodyNotObject(json)
+    switch json.kind {
+    case .object: object = json
+    case .null: object = nil
+    default: throw .bodyNotObject(json.kind)
     }
   }
 
   /// The metadata of a new conversation.
   func creation() throws(APIError) -> Metadata {
     try refuseUnknown(except: ["metadata", "items"])
-    switch self["items"] {
-    case nil, .null: break
-    case .array(let items) where items.isEmpty: break
-    default: throw .itemsUnsupported
+    if let items = object?["items"], items.kind != .null, items.elements?.isEmpty != true {
+      throw .itemsUnsupported
     }
-    return try metadata(self["metadata"] ?? .null)
+    return try object?["metadata"].map(metadata) ?? .empty
   }
 
   /// The metadata that an update sets.
   func update() throws(APIError) -> Metadata {
-    guard let value = self["metadata"] else { throw .missingParameter("metadata") }
+    guard let value = object?["metadata"] else { throw .missingParameter("metadata") }
     try refuseUnknown(except: ["metadata"])
     return try metadata(value)
   }
@@ -65,44 +64,42 @@ struct RequestBody {
   /// What a merge patch does: null removes a key, a string sets it, and what is not named stays.
   func patch() throws(APIError) -> MetadataChange {
     try refuseUnknown(except: ["metadata"])
-    switch self["metadata"] {
-    case nil: return .merge(remove: [], set: [])
-    case .null: return .replace(with: .empty)
-    case .object(let members):
-      // A key that goes can break no rule: it was within the limits, or was never there.
-      let removals = KeySet(members.lazy.filter { $0.value.isNull }.map(\.key))
-      let set = try metadata(.object(members.filter { !$0.value.isNull }))
-      return .merge(remove: removals, set: set.pairs)
-    case let value?: throw .metadataNotObject(value)
-    }
-  }
-
-  private subscript(name: String) -> JSON? {
-    members.first { $0.key.hasSameBytes(as: name) }?.value
+    guard let value = object?["metadata"] else { return .merge(remove: [], set: []) }
+    guard value.kind != .null else { return .replace(with: .empty) }
+    guard let members = value.members else { throw .metadataNotObject(value.kind) }
+    // A key that goes can break no rule: it was within the limits, or was never there.
+    let removals = KeySet(members.lazy.filter { $0.value.kind == .null }.map(\.key))
+    let set = try metadata(members.filter { $0.value.kind != .null })
+    return .merge(remove: removals, set: set.pairs)
   }
 
   private func refuseUnknown(except known: [String]) throws(APIError) {
-    for member in members where !known.contains(where: member.key.hasSameBytes) {
+    guard let members = object?.members else { return }
+    for member in members where !known.contains(where: member.hasKey) {
       throw .unknownParameter(member.key)
     }
   }
 
-  /// Checks the type of the whole, the number of pairs, then pair by pair in the order sent.
   private func metadata(_ value: JSON) throws(APIError) -> Metadata {
-    if case .null = value { return .empty }
-    guard case .object(let members) = value else { throw .metadataNotObject(value) }
+    if value.kind == .null { return .empty }
+    guard let members = value.members else { throw .metadataNotObject(value.kind) }
+    return try metadata(members)
+  }
+
+  /// Checks the number of pairs, then pair by pair in the order sent.
+  private func metadata(_ members: [JSON.Member]) throws(APIError) -> Metadata {
     do throws(MetadataError) {
       try Metadata.requireRoom(for: members.count)
     } catch {
       throw .metadata(error)
     }
     var pairs: [Metadata.Pair] = []
-    for (key, value) in members {
-      guard case .string(let text) = value else {
-        throw .metadataValueNotString(key: key, value)
+    for member in members {
+      guard let text = member.value.string else {
+        throw .metadataValueNotString(key: member.key, member.value.kind)
       }
       do throws(MetadataError) {
-        pairs.append(try Metadata.Pair(key: key, value: text))
+        pairs.append(try Metadata.Pair(key: member.key, value: text))
       } catch {
         throw .metadata(error)
       }
@@ -112,12 +109,6 @@ struct RequestBody {
     } catch {
       throw .metadata(error)
     }
-  }
-}
-
-extension JSON {
-  fileprivate var isNull: Bool {
-    if case .null = self { true } else { false }
   }
 }
 

@@ -15,6 +15,16 @@ public struct JSONWriter {
     json.withUTF8Buffer { bytes.append(contentsOf: $0) }
   }
 
+  /// Writes bytes that are JSON already, as they stand.
+  public mutating func raw(_ json: some Collection<UInt8>) {
+    bytes.append(contentsOf: json)
+  }
+
+  /// Writes a value as it was sent, whitespace outside strings aside.
+  public mutating func value(_ json: JSON) {
+    json.appendCompact(to: &bytes)
+  }
+
   /// Writes an integer.
   public mutating func integer(_ value: some BinaryInteger) {
     bytes.append(contentsOf: String(value).utf8)

@@ -9,16 +9,16 @@ extension JSON {
   /// The value in a notation of ASCII only, so that two outlines are equal only if the values are:
   /// `#` an integer, `#.#` a decimal, and every other code point than ASCII letters as `<hex>`.
   var outline: String {
-    switch self {
-    case .null: "null"
-    case .boolean(let value): "\(value)"
+    switch kind {
+    case .null, .boolean: String(decoding: text, as: UTF8.self)
     case .integer: "#"
     case .decimal: "#.#"
-    case .string(let text): Self.outline(text)
-    case .array(let elements): "[" + elements.map(\.outline).joined(separator: ",") + "]"
-    case .object(let members):
+    case .string: Self.outline(string!)
+    case .array: "[" + elements!.map(\.outline).joined(separator: ",") + "]"
+    case .object:
       "{"
-        + members.map { "\(Self.outline($0.key)):\($0.value.outline)" }.joined(separator: ",") + "}"
+        + members!.map { "\(Self.outline($0.key)):\($0.value.outline)" }.joined(separator: ",")
+        + "}"
     }
   }
 
@@ -55,12 +55,13 @@ extension JSONError {
     case .notUTF8: .notUTF8
     case .duplicateKey: .duplicateKey
     case .tooDeep: .tooDeep
+    case .tooManyValues: .tooManyValues
     }
   }
 
   /// The cases of `JSONError`.
   enum Kind: Sendable {
-    case malformed, notUTF8, duplicateKey, tooDeep
+    case malformed, notUTF8, duplicateKey, tooDeep, tooManyValues
   }
 
   /// Where, as `line:column`; empty for an error without a place.
@@ -68,7 +69,7 @@ extension JSONError {
     switch self {
     case .malformed(let position), .notUTF8(let position), .duplicateKey(let position):
       "\(position.line):\(position.column)"
-    case .tooDeep: ""
+    case .tooDeep, .tooManyValues: ""
     }
   }
 }
