@@ -108,6 +108,11 @@ extension APICase {
         expect: .error(
           400, "Invalid type: expected an object, but got an array instead.", code: "invalid_type")),
       APICase(
+        "too many values", "POST", "/v1/conversations", body: "[" + long("0,", 262_144) + "0]",
+        expect: .error(
+          400, "Invalid body: too many JSON values. The limit is 262144 values.",
+          code: "invalid_json")),
+      APICase(
         "a string", "POST", "/v1/conversations", body: #""metadata""#,
         expect: .error(
           400, "Invalid type: expected an object, but got a string instead.", code: "invalid_type")),
