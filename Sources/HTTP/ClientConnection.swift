@@ -20,6 +20,9 @@ final class ClientConnection: Sendable {
   private static let noDeadline: Int64 = 0
   private static let cutOff: Int64 = -1
 
+  /// POLLRDHUP (poll(2)), which the headers define only for `_GNU_SOURCE`.
+  private static let endOfStream: Int16 = 0x2000
+
   struct Timeouts: Sendable {
     /// How long a connection may be silent, for which libmicrohttpd sees.
     let idleMilliseconds: Int64
@@ -64,6 +67,19 @@ final class ClientConnection: Sendable {
   func requestCompleted() {
     let deadline = Self.now + timeouts.idleMilliseconds + timeouts.requestMilliseconds
     deadlineMilliseconds.store(deadline, ordering: .relaxed)
+  }
+
+  /// Has libmicrohttpd close the connection if its client has finished sending.
+  ///
+  /// libmicrohttpd stops reading after a read that did not fill its buffer, and waits for the next edge
+  /// of epoll. That edge has passed if the end of the stream came with the request. Shutting down the
+  /// receiving half of a stream that has ended changes nothing, but makes another edge.
+  func noticeEndOfStream() {
+    var state = pollfd(fd: descriptor, events: Self.endOfStream, revents: 0)
+    // A third quicker than to look for content with recv(2).
+    if poll(&state, 1, 0) > 0, state.revents & Self.endOfStream != 0 {
+      shutdown(descriptor, Int32(SHUT_RD))
+    }
   }
 
   /// Ends the connection if its client is late. The socket must not be closed meanwhile.

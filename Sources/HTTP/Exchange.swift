@@ -35,6 +35,7 @@ final class Exchange: @unchecked Sendable {
   private var isWithoutRoom = false
   private var response: Response?
   private let handover = Atomic<Handover>(.running)
+  private var wasSuspended = false
 
   private enum Phase {
     case headers, content, handler
@@ -64,7 +65,8 @@ final class Exchange: @unchecked Sendable {
   }
 
   /// Takes the next piece. libmicrohttpd calls this once with the header fields alone, once for each
-  /// piece of content, once at the end (no content), and once more after a suspension.
+  /// piece of content, once at the end (no content), and then until there is an answer, except
+  /// while the connection is suspended.
   ///
   /// - Returns: False to close the connection without an answer.
   func receive(method: UnsafePointer<CChar>, content: UnsafeRawBufferPointer) -> Bool {
@@ -78,7 +80,7 @@ final class Exchange: @unchecked Sendable {
       guard let refused = readHeaders() else { return true }
       // Answered at the header: libmicrohttpd reads no content, and closes afterwards.
       LingeringClose.start(connection)
-      return run(refused)
+      return run(refused, atHeader: true)
     case .content where !content.isEmpty:
       return append(content)
     case .content:
@@ -86,12 +88,16 @@ final class Exchange: @unchecked Sendable {
       if isWithoutRoom || context.isFullOfAnswers { return run(.withoutRoom) }
       return run(droppedBytes > 0 ? .tooLarge(bytesMax: context.bodyBytesMax) : .bytes(body))
     case .handler:
-      return handover.load(ordering: .acquiring) == .finished ? queueResponse() : true
+      if handover.load(ordering: .acquiring) == .finished { return queueResponse() }
+      suspend()
+      return true
     }
   }
 
   /// The connection is done with this request, answered or not.
   func complete() {
+    // After a suspension, libmicrohttpd reads in any case.
+    if !wasSuspended { client.noticeEndOfStream() }
     client.requestCompleted()
     letGo()
     context.heldAnswerBytes.subtract(heldAnswerBytes, ordering: .relaxed)
@@ -156,9 +162,16 @@ final class Exchange: @unchecked Sendable {
   // MARK: Answering
 
   /// Calls the handler on this thread. Only what has to wait becomes a task, which would cost a read 3 %
-  /// more. When the task suspends, so does the connection, and whichever of the two comes second sees
-  /// what the other did.
-  private func run(_ body: Request.Body) -> Bool {
+  /// more.
+  ///
+  /// The connection is not suspended before libmicrohttpd calls again, at once. It has noted then that
+  /// there is nothing to read until the request is answered. Without that note it would read as soon as
+  /// the connection is resumed, and a client that has finished sending would look like one that left
+  /// (libmicrohttpd 0.9.75, `MHD_connection_update_event_loop_info` and `call_handlers`).
+  ///
+  /// - Parameter isAtHeader: Whether there may be content, which libmicrohttpd would read if it were
+  ///   not suspended.
+  private func run(_ body: Request.Body, atHeader isAtHeader: Bool = false) -> Bool {
     phase = .handler
     guard client.requestArrived() else { return false }
     // Counted before it is checked, as `Server.stop` checks after it cut off: one of the two sees
@@ -178,12 +191,18 @@ final class Exchange: @unchecked Sendable {
       Task.immediate { await self.finish(respond) }
     }
     if handover.load(ordering: .acquiring) == .finished { return queueResponse() }
+    if isAtHeader { suspend() }
+    return true
+  }
 
+  /// Lets the connection rest until the task has ended. The two may happen at the same time;
+  /// whichever comes second sees what the other did.
+  private func suspend() {
+    wasSuspended = true
     MHD_suspend_connection(connection)
     let (wasRunning, _) = handover.compareExchange(
       expected: .running, desired: .suspended, ordering: .acquiringAndReleasing)
     if !wasRunning { MHD_resume_connection(connection) }
-    return true
   }
 
   private func finish(_ respond: @Sendable () async -> Response) async {

@@ -154,7 +154,7 @@ private func comeAndGo(port: Int, round: Int) throws {
   case 1: connection.send("GET /left HTTP/1.1\r\nHost: x\r\nX-Never: fin")
   case 2: connection.resetWhenClosed()
   case 3:
-    connection.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n")
+    connection.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 30000000\r\n\r\n")
     #expect(try connection.receive().status == 413)
   default: break
   }

@@ -49,7 +49,7 @@ import Testing
       try await withServer(configuration: .init(bodyBytesMax: 1 << 20)) { port in
         func refuse() throws -> RawConnection {
           let connection = try RawConnection(port: port)
-          connection.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n")
+          connection.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 30000000\r\n\r\n")
           #expect(try connection.receive().status == 413)
           return connection
         }

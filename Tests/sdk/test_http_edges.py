@@ -126,7 +126,7 @@ LENGTHS = {
     "2^64 + 2": (update(b"Content-Length: %d" % (2**64 + 2), content=b"{}"), 413),
     "of 1,000 digits": (update(b"Content-Length: " + 1000 * b"9"), 413),
     "too large, when asked first": (
-        update(b"Content-Length: 9999999", b"Expect: 100-continue"), 413),
+        update(b"Content-Length: 99999999", b"Expect: 100-continue"), 413),
 }
 CODINGS = {
     "a space before the colon": (update(b"Transfer-Encoding : chunked", content=b"0\r\n\r\n"), 400),
