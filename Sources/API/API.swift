@@ -146,6 +146,9 @@ public struct API: Sendable {
   /// checks stand in the contract's order: who asks, for what, and only then the rest.
   private func begin(_ progress: inout Progress) throws(APIError) -> Step {
     let request = progress.request
+    if case .headersTooLarge(let bytesMax) = request.body {
+      throw .headersTooLarge(bytesMax: bytesMax)
+    }
     let found = Result { () throws(APIError) in try Route.find(request) }
     progress.routeIndex = (try? found.get())?.index
     if let answer = crossOrigin.preflight(request) { return .answered(answer) }
@@ -155,7 +158,7 @@ public struct API: Sendable {
     let operation = try match.route.operation(for: request)
     if access?.isReadOnly == true, operation.method != .get { throw .keyIsReadOnly }
     switch request.body {
-    case .bytes: break
+    case .bytes, .headersTooLarge: break
     case .tooLarge(let bytesMax): throw .bodyTooLarge(bytesMax: bytesMax)
     case .withoutRoom: if !operation.isTiny { throw .noRoom }
     case .ambiguous: throw .ambiguousBody

@@ -27,6 +27,8 @@ enum APIError: Error, Sendable {
     method: HTTPRequest.Method, path: String, allowed: [HTTPRequest.Method])
   /// The target cannot be decoded.
   case malformedTarget(PercentDecodingError)
+  /// The header fields are over the server's limit.
+  case headersTooLarge(bytesMax: Int)
   /// The body is over the server's limit.
   case bodyTooLarge(bytesMax: Int)
   /// The bodies of all requests and answers fill the memory for them.

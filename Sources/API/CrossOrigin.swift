@@ -8,6 +8,9 @@ struct CrossOrigin: Sendable {
   let origins: [String]
 
   private static let preflightSeconds = 600
+  /// How much a page may ask for in `Access-Control-Request-Headers`: names of fields, which the answer
+  /// repeats, and whose room is limited.
+  private static let requestedHeadersBytesMax = 1024
   /// What else than `Content-Type` and its like the scripts of a page may read.
   private static let exposed = [
     "etag", "idempotent-replayed", "openai-processing-ms", "openai-version", "retry-after",
@@ -27,7 +30,9 @@ struct CrossOrigin: Sendable {
       .accessControlMaxAge: String(Self.preflightSeconds),
     ]
     // Who may send requests may send any field: which there are is not the list's matter.
-    if let fields = request.headers[.accessControlRequestHeaders] {
+    if let fields = request.headers[.accessControlRequestHeaders],
+      fields.utf8.count <= Self.requestedHeadersBytesMax
+    {
       headers[.accessControlAllowHeaders] = fields
     }
     return Response(status: .noContent, headers: headers)

@@ -101,6 +101,12 @@ struct ErrorAnswer {
         .badRequest,
         "Invalid URL: '\(error.sequence)' is not the percent-encoding of UTF-8 text.",
         param: error.parameter, code: "invalid_value")
+    case .headersTooLarge(let bytesMax):
+      self.init(
+        .requestHeaderFieldsTooLarge,
+        "Request header fields too large. The limit is \(bytesMax) bytes, with 64 for each field, "
+          + "cookie and query parameter, and with 'Cookie' counted twice.",
+        code: "request_header_fields_too_large")
     case .bodyTooLarge(let bytesMax):
       self.init(
         .contentTooLarge, "Request body too large. The limit is \(bytesMax) bytes.",

@@ -62,6 +62,13 @@ static inline void *conversationd_connection_context(struct MHD_Connection *conn
   return info ? info->socket_context : NULL;
 }
 
+/// How many bytes the request line and the header fields of a request have, with the empty line.
+static inline size_t conversationd_connection_header_bytes(struct MHD_Connection *connection) {
+  const union MHD_ConnectionInfo *info =
+      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+  return info ? info->header_size : 0;
+}
+
 /// The TLS session of a connection; NULL for plain HTTP.
 static inline gnutls_session_t conversationd_connection_session(struct MHD_Connection *connection) {
   const union MHD_ConnectionInfo *info =

@@ -92,9 +92,14 @@ final class ClientConnection: Sendable {
         expected: deadline, desired: Self.cutOff, ordering: .relaxed
       ).exchanged
     else { return false }
-    // libmicrohttpd sees the end of the stream, and closes.
-    shutdown(descriptor, Int32(SHUT_RDWR))
+    close()
     return true
+  }
+
+  /// Has libmicrohttpd close the connection: it sees the end of the stream. The socket must not be
+  /// closed meanwhile.
+  func close() {
+    shutdown(descriptor, Int32(SHUT_RDWR))
   }
 
   /// Milliseconds on a clock that only goes forward. The coarse one, since every request asks.

@@ -25,8 +25,11 @@ final class Exchange: @unchecked Sendable {
   private var phase = Phase.headers
   private var method = HTTPRequest.Method.get
   private var headers = HTTPFields()
+  /// What the header counts, of `HeaderRoom`.
+  private var headerBytes = 0
   /// As the header says; nil for content in chunks, and without one.
   private var length: UInt64?
+  private var isChunked = false
   private var body: [UInt8] = []
   private var droppedBytes = 0
   /// What this request has of the memory for the contents of all.
@@ -62,6 +65,7 @@ final class Exchange: @unchecked Sendable {
     self.target = RequestTarget(Self.text(target))
     context.requests.add(1, ordering: .relaxed)
     client.requestBegins()
+    if HeaderRoom.isTooSmall(for: self.target, limit: context.headerBytesMax) { client.close() }
   }
 
   /// Takes the next piece. libmicrohttpd calls this once with the header fields alone, once for each
@@ -72,21 +76,19 @@ final class Exchange: @unchecked Sendable {
   func receive(method: UnsafePointer<CChar>, content: UnsafeRawBufferPointer) -> Bool {
     switch phase {
     case .headers:
-      guard let method = HTTPRequest.Method(rawValue: String(cString: method)) else {
+      guard let known = HTTPRequest.Method(rawValue: String(cString: method)) else {
         return false
       }
-      self.method = method
+      self.method = known
       phase = .content
-      guard let refused = readHeaders() else { return true }
+      guard let refused = readHeaders(after: method) else { return true }
       // Answered at the header: libmicrohttpd reads no content, and closes afterwards.
       LingeringClose.start(connection)
       return run(refused, atHeader: true)
     case .content where !content.isEmpty:
       return append(content)
     case .content:
-      // When nobody takes his answer, what is asked for now would only join those that wait.
-      if isWithoutRoom || context.isFullOfAnswers { return run(.withoutRoom) }
-      return run(droppedBytes > 0 ? .tooLarge(bytesMax: context.bodyBytesMax) : .bytes(body))
+      return run(receivedBody)
     case .handler:
       if handover.load(ordering: .acquiring) == .finished { return queueResponse() }
       suspend()
@@ -107,27 +109,36 @@ final class Exchange: @unchecked Sendable {
   // MARK: Receiving
 
   /// - Returns: Why the content is not to be read, if it is not.
-  private func readHeaders() -> Request.Body? {
-    var received = ReceivedHeaders()
-    _ = withUnsafeMutablePointer(to: &received) { pointer in
-      MHD_get_connection_values_n(
-        connection, .HEADER_KIND,
-        { received, _, name, nameCount, value, valueCount in
-          let received = received!.assumingMemoryBound(to: ReceivedHeaders.self)
-          received.pointee.append(
-            name: UnsafeRawBufferPointer(start: name, count: nameCount),
-            value: UnsafeRawBufferPointer(start: value, count: valueCount))
-          return .YES
-        }, pointer)
-    }
+  private func readHeaders(after requestLine: UnsafePointer<CChar>) -> Request.Body? {
+    let received = ReceivedHeaders(of: connection, requestLine: requestLine)
     headers = received.fields
+    headerBytes = received.countedBytes
+    if headerBytes > context.headerBytesMax {
+      return .headersTooLarge(bytesMax: context.headerBytesMax)
+    }
     if received.isAmbiguous { return .ambiguous }
     // libmicrohttpd has seen that it is a number of 64 bits.
     length = headers.value(of: .contentLength).flatMap { UInt64($0) }
+    isChunked = headers.value(of: .transferEncoding) != nil
     if let length, length > UInt64(context.bodyBytesMax) {
       return .tooLarge(bytesMax: context.bodyBytesMax)
     }
     return nil
+  }
+
+  /// The content, or why the server has not taken it.
+  private var receivedBody: Request.Body {
+    if isChunked {
+      // What follows the last chunk takes room like the header.
+      let trailer = ReceivedHeaders(trailerOf: connection)
+      if headerBytes + trailer.countedBytes > context.headerBytesMax {
+        return .headersTooLarge(bytesMax: context.headerBytesMax)
+      }
+      if trailer.isAmbiguous { return .ambiguous }
+    }
+    // When nobody takes his answer, what is asked for now would only join those that wait.
+    if isWithoutRoom || context.isFullOfAnswers { return .withoutRoom }
+    return droppedBytes > 0 ? .tooLarge(bytesMax: context.bodyBytesMax) : .bytes(body)
   }
 
   private func append(_ content: UnsafeRawBufferPointer) -> Bool {
@@ -229,6 +240,7 @@ final class Exchange: @unchecked Sendable {
     }
     guard let answer else { return false }
     defer { MHD_destroy_response(answer) }
+    assert(HeaderRoom.fits(response.headers), "more header fields than there is room for")
     for field in response.headers {
       // Passed on by itself, a string would be copied into an array first.
       field.name.rawName.withCString { name in
@@ -249,53 +261,5 @@ final class Exchange: @unchecked Sendable {
     return bytes.map { byte in
       byte < 0x80 ? String(UnicodeScalar(byte)) : "%" + String(byte, radix: 16)
     }.joined()
-  }
-}
-
-/// The header fields of one request, collected from libmicrohttpd.
-private struct ReceivedHeaders {
-  var fields = HTTPFields()
-  private var lengthCount = 0
-  private var codingCount = 0
-  private var hostCount = 0
-  private var hasUnclearField = false
-
-  init() {
-    fields.reserveCapacity(12)
-  }
-
-  mutating func append(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
-    guard let name = HTTPField.Name(String(decoding: name, as: UTF8.self)) else {
-      hasUnclearField = true
-      return
-    }
-    let field =
-      if let text = try? UTF8Span(validating: value.bindMemory(to: UInt8.self).span) {
-        HTTPField(name: name, value: String(copying: text))
-      } else {
-        HTTPField(name: name, value: value)
-      }
-    switch name.canonicalName {
-    case "host": hostCount += 1
-    case "content-length": lengthCount += 1
-    case "transfer-encoding":
-      codingCount += 1
-      // libmicrohttpd takes a coding with a space after it for another one, and waits for its end.
-      if field.value.utf8.count != value.count || field.value.lowercased() != "chunked" {
-        hasUnclearField = true
-      }
-    // It puts a folded line behind the name: a folded length is no length, and the content would be
-    // the next request.
-    case let other where other.hasPrefix("content-length") || other.hasPrefix("transfer-encoding"):
-      hasUnclearField = true
-    default: break
-    }
-    fields.append(field)
-  }
-
-  /// libmicrohttpd would take the first of two lengths or hosts, and any transfer coding for none; a
-  /// name with a space before its colon may be one of the fields in a proxy's eyes.
-  var isAmbiguous: Bool {
-    hasUnclearField || hostCount > 1 || lengthCount + codingCount > 1
   }
 }

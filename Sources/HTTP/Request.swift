@@ -17,6 +17,9 @@ public struct Request: Sendable {
     case bytes([UInt8])
     /// Larger than the server's limit.
     case tooLarge(bytesMax: Int)
+    /// The header fields are over the server's limit, or those that follow the content are, together
+    /// with them.
+    case headersTooLarge(bytesMax: Int)
     /// The contents of all requests and answers fill the memory that the server has for them.
     case withoutRoom
     /// Where the request ends is ambiguous (RFC 9112, section 6.3), which is how one request

@@ -24,8 +24,8 @@ public final class Server: Sendable {
     public var idleTimeoutSeconds: Int
     /// How long a request may take to arrive, its content included, and its answer to be taken.
     public var requestTimeoutSeconds: Int
-    /// The memory in which a connection's request line and header fields are kept, and its answer's
-    /// are built.
+    /// The largest header of a request: the bytes of its fields, 64 for each field, cookie and query
+    /// argument, the length of `Cookie` once more, and what a request line has over 4 KiB.
     public var headerBytesMax: Int
     /// The largest content of a request.
     public var bodyBytesMax: Int
@@ -39,7 +39,7 @@ public final class Server: Sendable {
     ///   - connectionsPerAddressMax: Those of them that one address may have; 0 for all.
     ///   - idleTimeoutSeconds: How long a connection may be silent.
     ///   - requestTimeoutSeconds: How long a request may take to arrive, and its answer to be taken.
-    ///   - headerBytesMax: The memory for a connection's header fields.
+    ///   - headerBytesMax: The largest header of a request.
     ///   - bodyBytesMax: The largest content of a request.
     ///   - bodiesBytesMax: The contents of all requests together that are kept, and of all answers.
     public init(
@@ -95,7 +95,7 @@ public final class Server: Sendable {
       // connections, and counts those down that are closed a moment later than we do.
       connectionsMax: UInt32((connectionsMax + 1024) * configuration.eventLoops),
       idleTimeoutSeconds: UInt32(configuration.idleTimeoutSeconds),
-      connectionMemoryBytes: configuration.headerBytesMax,
+      connectionMemoryBytes: HeaderRoom.poolBytes(limit: configuration.headerBytesMax),
       connectionChanged: connectionChanged, started: requestStarted, received: requestReceived,
       completed: requestCompleted, unescape: leaveEscaped,
       certificate: certificate == nil ? nil : certificateRequested)

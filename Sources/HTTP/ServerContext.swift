@@ -2,6 +2,7 @@ internal import Synchronization
 
 /// What the callbacks of one server share.
 final class ServerContext: Sendable {
+  let headerBytesMax: Int
   let bodyBytesMax: Int
   let bodiesBytesMax: Int
   let connections: ClientConnections
@@ -26,6 +27,7 @@ final class ServerContext: Sendable {
     _ configuration: Server.Configuration, connections: ClientConnections,
     certificate: Certificate?, handler: @escaping Server.Handler
   ) {
+    headerBytesMax = configuration.headerBytesMax
     bodyBytesMax = configuration.bodyBytesMax
     bodiesBytesMax = max(configuration.bodyBytesMax, configuration.bodiesBytesMax)
     self.connections = connections

@@ -55,6 +55,7 @@ import Testing
       method: .put, path: "/v1/conversations", allowed: [.get, .head, .post]),
     "if_match": .repository(.preconditionFailed(.ifMatch)),
     "if_none_match": .repository(.preconditionFailed(.ifNoneMatch)),
+    "headers_too_large": .headersTooLarge(bytesMax: 32_768),
     "too_large": .bodyTooLarge(bytesMax: 1 << 20),
     "no_room": .noRoom,
     "reused": .repository(.idempotencyKeyReused),

@@ -48,6 +48,8 @@ func echo(_ request: Request) async -> Response {
     return .text("\(request.method.rawValue) \(target) \(content)")
   case .tooLarge(let bytesMax):
     return .text("at most \(bytesMax)", status: .contentTooLarge)
+  case .headersTooLarge(let bytesMax):
+    return .text("at most \(bytesMax)", status: .requestHeaderFieldsTooLarge)
   case .ambiguous:
     return .text("ambiguous", status: .badRequest)
   case .withoutRoom:

@@ -189,6 +189,7 @@ READ_BY_PAGES = sorted(
 REQUEST_A_MINUTE = {"CONVERSATIOND_HTTP_REQUESTS_PER_MINUTE_MAX": "1"}
 ROOM_FOR_ONE_BODY = {"CONVERSATIOND_HTTP_BODY_BYTES_MAX": "65536",
                      "CONVERSATIOND_HTTP_BODIES_BYTES_MAX": "65536"}
+HEADER_BYTES, BODY_BYTES = 32_768, 1 << 20
 LIMIT_FIELDS = {name for name in DOCUMENT["components"]["headers"]
                 if name.startswith("x-ratelimit-")}
 # What a request needs to be right, by method and path.
@@ -198,7 +199,8 @@ BODIES = {("POST", LIST): {"metadata": {"a": "1"}}, ("POST", ONE): {"metadata": 
 
 def test_every_answer_that_is_described_is_given_as_described(
         start, make_key, tmp_path, wait_until):
-    server = start(environment={"CONVERSATIOND_DATABASE_BUSY_TIMEOUT_MILLISECONDS": "20"})
+    server = start(environment={"CONVERSATIOND_DATABASE_BUSY_TIMEOUT_MILLISECONDS": "20",
+                                "CONVERSATIOND_HTTP_BODY_BYTES_MAX": str(BODY_BYTES)})
     described = Described(server)
     for method, path, operation in operations():
         body = BODIES.get((method, path))
@@ -212,7 +214,8 @@ def test_every_answer_that_is_described_is_given_as_described(
         assert send(query="?unknown=1") == 400
         for field, value in [("Host", "example.com"), ("Origin", ORIGIN)]:
             assert send(headers={**headers, field: value}) == (200 if is_open(operation) else 403)
-        assert send(body=b" " * ((1 << 20) + 1)) == 413
+        assert send(body=b" " * (BODY_BYTES + 1)) == 413
+        assert send(headers={**headers, "X-Long": HEADER_BYTES * "a"}) == 431
         if path == ONE:
             assert send(id="conv_" + 48 * "0") == 404
             assert send(headers={**headers, "If-Match": '"other"'}) == 412

@@ -1,0 +1,39 @@
+internal import HTTPTypes
+
+/// How libmicrohttpd's memory for one connection, its pool, is divided.
+///
+/// A request's header stays in the pool while its answer's header is built there. If there is no room
+/// for that, libmicrohttpd closes the connection, although the request was executed. So what a request
+/// may take is counted before the handler sees it, and the pool has room for that and for the largest
+/// answer: what is executed can be answered.
+enum HeaderRoom {
+  /// What libmicrohttpd takes for each header field, cookie and query argument beside its bytes
+  /// (0.9.75: `struct MHD_HTTP_Req_Header`, rounded up).
+  static let entryBytes = 64
+  /// What a request line may take beside the limit; the rest of a longer one counts.
+  static let requestLineBytes = 4 << 10
+  /// What an answer's header may take, with what libmicrohttpd adds to it and what rounding costs.
+  private static let answerBytes = 4 << 10
+  /// What of that the fields of a response may take.
+  private static let answerFieldsBytes = answerBytes - 512
+
+  /// The size of the pool.
+  ///
+  /// - Parameter limit: What a request's header may count.
+  static func poolBytes(limit: Int) -> Int { limit + requestLineBytes + answerBytes }
+
+  /// Whether the query arguments of a request do not fit into the pool. libmicrohttpd would forget such
+  /// a connection without closing it, until it is late.
+  static func isTooSmall(for target: RequestTarget, limit: Int) -> Bool {
+    guard let query = target.query?.utf8 else { return false }
+    let count = 1 + query.count { $0 == UInt8(ascii: "&") }
+    return query.count + count * entryBytes > poolBytes(limit: limit)
+  }
+
+  /// Whether the fields of a response are within what is kept for them. Those of the largest answer, a
+  /// CORS preflight, take about half of it.
+  static func fits(_ fields: HTTPFields) -> Bool {
+    fields.reduce(0) { $0 + $1.name.rawName.utf8.count + $1.value.utf8.count + ": \r\n".utf8.count }
+      <= answerFieldsBytes
+  }
+}
