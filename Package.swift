@@ -85,7 +85,10 @@ let package = Package(
 
     .testTarget(
       name: "conversationdTests",
-      dependencies: ["API", "HTTP", "Repository", "conversationd"], swiftSettings: house),
+      dependencies: [
+        "API", "HTTP", "Repository", "conversationd",
+        .product(name: "Logging", package: "swift-log"),
+      ], swiftSettings: house),
     .testTarget(
       name: "APITests",
       dependencies: [

@@ -75,11 +75,12 @@ public struct API: Sendable {
   ]
 
   /// A request on its way, and what became known of it for its answer's header fields and the metrics.
-  private struct Progress {
+  struct Progress {
     let request: Request
     let id = RequestID()
     let start = ContinuousClock.now
     var routeIndex: Int?
+    var access: Access?
     var allowance: RateLimit.Allowance?
   }
 
@@ -133,7 +134,7 @@ public struct API: Sendable {
     metrics.answered(
       route: progress.routeIndex, method: progress.request.method, status: response.status.code,
       duration: elapsed)
-    if settings.logsRequests { log(progress, response.status, code, elapsed) }
+    log(progress, response, code: code, elapsed: elapsed)
     return response
   }
 
@@ -189,6 +190,7 @@ public struct API: Sendable {
     _ progress: inout Progress, _ snapshot: inout Snapshot
   ) throws(APIError) -> Access {
     let access = try authenticate(progress.request, &snapshot)
+    progress.access = access
     if let rateLimit {
       let allowance = rateLimit.take(key: access.keyNumber, now: progress.start)
       progress.allowance = allowance
@@ -206,26 +208,6 @@ public struct API: Sendable {
     } catch {
       throw .malformedTarget(error)
     }
-  }
-
-  private func log(
-    _ progress: Progress, _ status: HTTPResponse.Status, _ code: String?, _ elapsed: Duration
-  ) {
-    let request = progress.request
-    var metadata: Logger.Metadata = [
-      "method": "\(request.method.rawValue)",
-      // Without the query, which names metadata; and without control characters, which could
-      // pretend to be other lines or repaint a terminal.
-      "path": "\(request.target.path.visibleASCII)",
-      "status": "\(status.code)",
-      "milliseconds": "\(elapsed.shownMilliseconds)",
-      "request_id": "\(progress.id)",
-    ]
-    if let code { metadata["code"] = "\(code)" }
-    if let clientID = RequestID.clientID(in: request.headers) {
-      metadata["client_request_id"] = "\(clientID.visibleASCII)"
-    }
-    logger.info("request", metadata: metadata)
   }
 }
 
@@ -256,21 +238,4 @@ extension Response {
 
 extension Duration {
   fileprivate var wholeMilliseconds: Int { Int(self / .milliseconds(1)) }
-
-  /// In milliseconds with three decimals, for people.
-  fileprivate var shownMilliseconds: String {
-    let fraction = String(1000 + Int(self / .microseconds(1)) % 1000).dropFirst()
-    return "\(wholeMilliseconds).\(fraction)"
-  }
-}
-
-extension String {
-  /// Everything but visible ASCII percent-encoded.
-  fileprivate var visibleASCII: String {
-    if utf8.allSatisfy({ (0x21...0x7e).contains($0) }) { return self }
-    return utf8.map { byte in
-      (0x21...0x7e).contains(byte)
-        ? String(UnicodeScalar(byte)) : "%" + String(Int(byte) + 0x100, radix: 16).dropFirst()
-    }.joined()
-  }
 }

@@ -8,20 +8,27 @@ public struct Access: Equatable, Sendable {
   public let isReadOnly: Bool
   /// The number under which the database knows the key; 0 where no key was needed.
   public let keyNumber: Int64
+  /// The key's name; nil where no key was needed.
+  public let keyName: String?
 
   /// - Parameters:
   ///   - project: Everything outside of it is unknown to the client.
   ///   - projectName: The project's name.
   ///   - isReadOnly: Whether the client may change nothing.
   ///   - keyNumber: The number under which the database knows the key.
-  public init(project: ProjectID, projectName: String, isReadOnly: Bool, keyNumber: Int64) {
+  ///   - keyName: The key's name.
+  public init(
+    project: ProjectID, projectName: String, isReadOnly: Bool, keyNumber: Int64, keyName: String?
+  ) {
     self.project = project
     self.projectName = projectName
     self.isReadOnly = isReadOnly
     self.keyNumber = keyNumber
+    self.keyName = keyName
   }
 
   /// All of the default project, for as long as no key was ever made.
   public static let withoutKey = Access(
-    project: .default, projectName: "default", isReadOnly: false, keyNumber: 0)
+    project: .default, projectName: "default", isReadOnly: false, keyNumber: 0,
+    keyName: nil)
 }

@@ -193,7 +193,8 @@ final class Exchange: @unchecked Sendable {
       return false
     }
     switch context.handler(
-      Request(method: method, target: target, headers: headers, body: body))
+      Request(
+        method: method, target: target, headers: headers, body: body, client: client.address))
     {
     case .ready(let response):
       context.handlersRunning.subtract(1, ordering: .releasing)

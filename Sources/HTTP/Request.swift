@@ -10,6 +10,8 @@ public struct Request: Sendable {
   public let headers: HTTPFields
   /// The content.
   public let body: Body
+  /// The other end of the connection; nil where there is none.
+  public let client: ClientAddress?
 
   /// The content of a request, or why the server did not take it.
   public enum Body: Sendable {
@@ -32,14 +34,16 @@ public struct Request: Sendable {
   ///   - target: What is requested.
   ///   - headers: The header fields.
   ///   - body: The content.
+  ///   - client: The other end of the connection.
   public init(
     method: HTTPRequest.Method, target: RequestTarget, headers: HTTPFields = [:],
-    body: Body = .bytes([])
+    body: Body = .bytes([]), client: ClientAddress? = nil
   ) {
     self.method = method
     self.target = target
     self.headers = headers
     self.body = body
+    self.client = client
   }
 }
 

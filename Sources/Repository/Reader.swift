@@ -56,7 +56,7 @@ final class Reader {
     selectAccess = try connection.prepare(
       """
       SELECT api_keys.number, api_keys.project, projects.name, api_keys.is_read_only,
-        api_keys.expires_at
+        api_keys.expires_at, api_keys.name
       FROM api_keys JOIN projects ON projects.number = api_keys.project
       WHERE api_keys.hash = :hash AND api_keys.revoked_at IS NULL
       """)
@@ -136,7 +136,7 @@ final class Reader {
       access: Access(
         project: ProjectID(number: selectAccess.integer(1)),
         projectName: selectAccess.repairedText(2), isReadOnly: selectAccess.integer(3) != 0,
-        keyNumber: selectAccess.integer(0)),
+        keyNumber: selectAccess.integer(0), keyName: selectAccess.repairedText(5)),
       expiresAt: selectAccess.isNull(4) ? nil : selectAccess.integer(4))
   }
 

@@ -27,25 +27,7 @@ struct ServerService: Sendable {
   func run(on socket: consuming ListeningSocket) async throws(Failure) {
     let authority = socket.authority
     let server = try start(on: socket)
-    let line = "conversationd listening on \(certificate == nil ? "http" : "https")://\(authority)"
-    // For whoever reads it; that nobody does is no reason not to serve.
-    startThread("stdout") {
-      let bytes = Array("\(line)\n".utf8)
-      _ = write(STDOUT_FILENO, bytes, bytes.count)
-    }
-    logger.info(
-      "\(line)",
-      metadata: [
-        "database": "\(settings.databasePath)",
-        "version": "\(Conversationd.version)",
-        "api_keys": (try? repository.requiresKey()) == true ? "required" : "none yet",
-      ])
-    if server.connectionsMax < settings.server.connectionsMax {
-      logger.warning(
-        "the limit of open files allows fewer connections than the settings do",
-        metadata: ["connections_max": .stringConvertible(server.connectionsMax)])
-    }
-    logExpiry(certificate)
+    announce(server, authority)
     let upkeep = Task { await keepUp() }
     let reload = Task { for await _ in signals.hangUps { readCertificateAgain(for: server) } }
     for await _ in signals.stops { break }
@@ -64,6 +46,29 @@ struct ServerService: Sendable {
         .io, "the disk failed during a commit; restart to recover what has reached it")
     }
     logger.info("stopped")
+  }
+
+  /// Tells where the server listens, in the log and on standard output.
+  private func announce(_ server: Server, _ authority: String) {
+    let line = "conversationd listening on \(certificate == nil ? "http" : "https")://\(authority)"
+    logger.info(
+      "\(line)",
+      metadata: [
+        "database": "\(settings.databasePath)",
+        "version": "\(Conversationd.version)",
+        "api_keys": (try? repository.requiresKey()) == true ? "required" : "none yet",
+      ])
+    if server.connectionsMax < settings.server.connectionsMax {
+      logger.warning(
+        "the limit of open files allows fewer connections than the settings do",
+        metadata: ["connections_max": .stringConvertible(server.connectionsMax)])
+    }
+    logExpiry(certificate)
+    // For whoever reads it; that nobody does is no reason not to serve.
+    startThread("stdout") {
+      let bytes = Array("\(line)\n".utf8)
+      _ = write(STDOUT_FILENO, bytes, bytes.count)
+    }
   }
 
   /// Does again and again what no request waits for, until it is cancelled. An idempotency key
