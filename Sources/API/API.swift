@@ -157,7 +157,7 @@ public struct API: Sendable {
     let access = try isOpen(progress.routeIndex) ? nil : admit(&progress, &snapshot)
     let match = try found.get()
     let operation = try match.route.operation(for: request)
-    if access?.isReadOnly == true, operation.method != .get { throw .keyIsReadOnly }
+    if access?.isReadOnly == true, operation.method != .get { throw .access(.keyIsReadOnly) }
     switch request.body {
     case .bytes, .headersTooLarge: break
     case .tooLarge(let bytesMax): throw .bodyTooLarge(bytesMax: bytesMax)
@@ -194,7 +194,7 @@ public struct API: Sendable {
     if let rateLimit {
       let allowance = rateLimit.take(key: access.keyNumber, now: progress.start)
       progress.allowance = allowance
-      guard allowance.retryAfter == nil else { throw .rateLimited(allowance) }
+      guard allowance.retryAfter == nil else { throw .access(.rateLimited(allowance)) }
     }
     return access
   }

@@ -7,7 +7,7 @@ extension API {
   /// Finds out who sent a request and what it may do: by its API key (RFC 6750), or, for as long as
   /// none was ever made, by the address at which it came in.
   ///
-  /// - Throws: `.missingKey`, `.incorrectKey`, `.otherProject`; `.hostNotLoopback`, `.originNotOwn`.
+  /// - Throws: `.access`.
   func authenticate(
     _ request: Request, _ snapshot: inout Snapshot
   ) throws(APIError) -> Access {
@@ -19,14 +19,14 @@ extension API {
       try LoopbackGuard.admit(request, crossOrigin: crossOrigin)
       return .withoutKey
     }
-    guard let key = Self.bearerToken(in: request.headers) else { throw .missingKey }
+    guard let key = Self.bearerToken(in: request.headers) else { throw .access(.missingKey) }
     let access = try looking { () throws(RepositoryError) in
       try snapshot.access(keyHash: APIKey.hash(of: key))
     }
-    guard let access else { throw .incorrectKey(key) }
+    guard let access else { throw .access(.incorrectKey(key)) }
     let project = request.headers.value(of: .openAIProject)
     guard project?.hasSameBytes(as: access.projectName) != false else {
-      throw .otherProject(own: access.projectName)
+      throw .access(.otherProject(own: access.projectName))
     }
     return access
   }

@@ -11,7 +11,7 @@ struct ListParameters {
     "created_at[gte]", "created_at[gt]", "created_at[lte]", "created_at[lt]",
   ]
 
-  /// - Throws: The first fault: `.unknownParameter`, `.repeatedParameter`, what is wrong with a value,
+  /// - Throws: The first fault: `.unknownParameter`, `.parameter`: what is wrong with a value,
   ///   `.metadata`, `.query`.
   init(_ parameters: [(name: String, value: String)]) throws(APIError) {
     for (name, value) in parameters {
@@ -49,8 +49,9 @@ struct ListParameters {
     case "limit": query.limit = try Self.limit(value)
     case "order":
       guard let order = ConversationQuery.Order(rawValue: value) else {
-        throw .parameterNotAChoice(
-          name: name, value: value, choices: ConversationQuery.Order.allCases.map(\.rawValue))
+        throw .parameter(
+          .notAChoice(
+            name: name, value: value, choices: ConversationQuery.Order.allCases.map(\.rawValue)))
       }
       query.order = order
     case "after": query.after = try Self.id(name, value)
@@ -61,7 +62,7 @@ struct ListParameters {
     case "created_at[lte]": lowerEnd(to: try Self.integer(name, value).successor)
     default: throw .unknownParameter(name)
     }
-    guard seen.insert(name).inserted else { throw .repeatedParameter(name) }
+    guard seen.insert(name).inserted else { throw .parameter(.repeated(name)) }
   }
 
   private mutating func raiseStart(to seconds: Int64) {
@@ -78,7 +79,7 @@ struct ListParameters {
     do {
       try change(&query)
     } catch {
-      throw .query(error)
+      throw .parameter(.query(error))
     }
   }
 
@@ -91,7 +92,9 @@ struct ListParameters {
   }
 
   private static func id(_ name: String, _ value: String) throws(APIError) -> ConversationID {
-    guard let id = ConversationID(value) else { throw .parameterNotAnID(name: name, value: value) }
+    guard let id = ConversationID(value) else {
+      throw .parameter(.notAnID(name: name, value: value))
+    }
     return id
   }
 
@@ -99,10 +102,10 @@ struct ListParameters {
     let number = try integer("limit", value)
     let limits = ConversationQuery.limits
     if number < limits.lowerBound {
-      throw .parameterTooSmall(name: "limit", value: value, smallest: limits.lowerBound)
+      throw .parameter(.tooSmall(name: "limit", value: value, smallest: limits.lowerBound))
     }
     if number > limits.upperBound {
-      throw .parameterTooLarge(name: "limit", value: value, largest: limits.upperBound)
+      throw .parameter(.tooLarge(name: "limit", value: value, largest: limits.upperBound))
     }
     return Int(number)
   }
@@ -113,7 +116,7 @@ struct ListParameters {
     let digits = value.utf8.drop { $0 == UInt8(ascii: "-") }
     guard !digits.isEmpty, value.utf8.count - digits.count <= 1,
       digits.allSatisfy({ (0x30...0x39).contains($0) })
-    else { throw .parameterNotAnInteger(name: name, value: value) }
+    else { throw .parameter(.notAnInteger(name: name, value: value)) }
     return Int64(value) ?? (value.hasPrefix("-") ? .min : .max)
   }
 }

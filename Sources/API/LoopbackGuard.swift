@@ -6,16 +6,16 @@ internal import HTTPTypes
 /// one that points its own name at 127.0.0.1 (DNS rebinding) names itself in `Host`.
 enum LoopbackGuard {
   /// - Parameter crossOrigin: Other origins that may use the service all the same.
-  /// - Throws: `.hostNotLoopback`, `.originNotOwn`.
+  /// - Throws: `.access`.
   static func admit(_ request: Request, crossOrigin: CrossOrigin) throws(APIError) {
     // HTTP/1.1 demands the field, and the server refuses requests without it; browsers send it.
     let host = request.target.authority ?? request.headers.value(of: .host)
-    if let host, !isLoopback(host) { throw .hostNotLoopback(host) }
+    if let host, !isLoopback(host) { throw .access(.hostNotLoopback(host)) }
     if let origin = request.headers.value(of: .origin),
       origin.lowercased() != "http://\(host?.lowercased() ?? "")",
       origin.lowercased() != "https://\(host?.lowercased() ?? "")", !crossOrigin.allows(request)
     {
-      throw .originNotOwn(origin)
+      throw .access(.originNotOwn(origin))
     }
   }
 

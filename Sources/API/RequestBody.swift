@@ -17,7 +17,7 @@ struct RequestBody {
   /// Reads the object. No body and `null` are an empty one.
   ///
   /// - Parameter mediaTypes: Those that the route takes, in lower case.
-  /// - Throws: `.unsupportedContentType`, `.json`, `.bodyNotObject`.
+  /// - Throws: `.body`.
   init(_ request: Request, of mediaTypes: [String] = [json]) throws(APIError) {
     guard case .bytes(let bytes) = request.body, !bytes.isEmpty else {
       object = nil
@@ -29,19 +29,19 @@ struct RequestBody {
       let bytes = contentType.utf8.prefix { $0 != UInt8(ascii: ";") }
       let mediaType = Substring(bytes).trimming(" \t")
       guard mediaTypes.contains(mediaType.lowercased()) else {
-        throw .unsupportedContentType(String(mediaType), supported: mediaTypes)
+        throw .body(.unsupportedContentType(String(mediaType), supported: mediaTypes))
       }
     }
     let json: JSON
     do {
       json = try JSON(parsing: bytes)
     } catch {
-      throw .json(error)
+      throw .body(.json(error))
     }
     switch json.kind {
     case .object: object = json
     case .null: object = nil
-    default: throw .bodyNotObject(json.kind)
+    default: throw .body(.notObject(json.kind))
     }
   }
 
@@ -49,14 +49,14 @@ struct RequestBody {
   func creation() throws(APIError) -> Metadata {
     try refuseUnknown(except: ["metadata", "items"])
     if let items = object?["items"], items.kind != .null, items.elements?.isEmpty != true {
-      throw .itemsUnsupported
+      throw .body(.itemsUnsupported)
     }
     return try object?["metadata"].map(metadata) ?? .empty
   }
 
   /// The metadata that an update sets.
   func update() throws(APIError) -> Metadata {
-    guard let value = object?["metadata"] else { throw .missingParameter("metadata") }
+    guard let value = object?["metadata"] else { throw .body(.missingParameter("metadata")) }
     try refuseUnknown(except: ["metadata"])
     return try metadata(value)
   }
@@ -66,7 +66,7 @@ struct RequestBody {
     try refuseUnknown(except: ["metadata"])
     guard let value = object?["metadata"] else { return .merge(remove: [], set: []) }
     guard value.kind != .null else { return .replace(with: .empty) }
-    guard let members = value.members else { throw .metadataNotObject(value.kind) }
+    guard let members = value.members else { throw .body(.metadataNotObject(value.kind)) }
     // A key that goes can break no rule: it was within the limits, or was never there.
     let removals = KeySet(members.lazy.filter { $0.value.kind == .null }.map(\.key))
     let set = try metadata(members.filter { $0.value.kind != .null })
@@ -82,7 +82,7 @@ struct RequestBody {
 
   private func metadata(_ value: JSON) throws(APIError) -> Metadata {
     if value.kind == .null { return .empty }
-    guard let members = value.members else { throw .metadataNotObject(value.kind) }
+    guard let members = value.members else { throw .body(.metadataNotObject(value.kind)) }
     return try metadata(members)
   }
 
@@ -96,7 +96,7 @@ struct RequestBody {
     var pairs: [Metadata.Pair] = []
     for member in members {
       guard let text = member.value.string else {
-        throw .metadataValueNotString(key: member.key, member.value.kind)
+        throw .body(.metadataValueNotString(key: member.key, member.value.kind))
       }
       do throws(MetadataError) {
         pairs.append(try Metadata.Pair(key: member.key, value: text))

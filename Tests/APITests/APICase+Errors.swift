@@ -133,7 +133,7 @@ extension APICase {
       APICase(
         "too large", "POST", "/v1/conversations", body: long(" ", Service.bodyBytesMax + 1),
         expect: .error(
-          413, "Request body too large. The limit is 16384 bytes.", code: "request_too_large")),
+          413, "Request body too large. The limit is 1048576 bytes.", code: "request_too_large")),
       APICase(
         "too large, on an unknown route", "POST", "/v1/x",
         body: long(" ", Service.bodyBytesMax + 1),

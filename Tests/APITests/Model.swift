@@ -123,7 +123,11 @@ struct Model {
     }
     // Also those that are deleted: somebody may hold one as the place in a walk.
     let newest = (conversations.map(\.id) + deletedIDs).max()
-    let createdAt = max(now, newest.map { Self.createdAt($0) } ?? now)
+    var createdAt = max(now, newest.map { Self.createdAt($0) } ?? now)
+    // Behind the newest id, time goes on from that.
+    if createdAt > now, newID.hasPrefix("conv_\(String(createdAt + 1, radix: 16))") {
+      createdAt += 1
+    }
     let isNext =
       newID.hasPrefix("conv_\(String(createdAt, radix: 16))") && newest.map { $0 < newID } ?? true
     guard isNext else { return (Outcome(body: "an id of \(createdAt) after all others"), nil) }

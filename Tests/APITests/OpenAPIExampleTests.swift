@@ -19,36 +19,39 @@ import Testing
     "malformed_url": error(target: "/v1/conversations/%zz"),
     "unknown_parameter": .unknownParameter("include"),
     "ambiguous_body": .ambiguousBody,
-    "limit_too_large": .parameterTooLarge(name: "limit", value: "1000", largest: 100),
-    "limit_too_small": .parameterTooSmall(name: "limit", value: "0", smallest: 1),
-    "limit_not_an_integer": .parameterNotAnInteger(name: "limit", value: "x"),
-    "unknown_order": .parameterNotAChoice(name: "order", value: "up", choices: ["asc", "desc"]),
-    "given_twice": .repeatedParameter("limit"),
-    "malformed_cursor": .parameterNotAnID(name: "after", value: "conv_123"),
-    "too_many_conditions": .query(.tooManyConditions),
-    "too_many_values": .query(.tooManyValues(key: "user")),
-    "items": .itemsUnsupported,
+    "limit_too_large": .parameter(.tooLarge(name: "limit", value: "1000", largest: 100)),
+    "limit_too_small": .parameter(.tooSmall(name: "limit", value: "0", smallest: 1)),
+    "limit_not_an_integer": .parameter(.notAnInteger(name: "limit", value: "x")),
+    "unknown_order": .parameter(.notAChoice(name: "order", value: "up", choices: ["asc", "desc"])),
+    "given_twice": .parameter(.repeated("limit")),
+    "malformed_cursor": .parameter(.notAnID(name: "after", value: "conv_123")),
+    "too_many_conditions": .parameter(.query(.tooManyConditions)),
+    "too_many_values": .parameter(.query(.tooManyValues(key: "user"))),
+    "items": .body(.itemsUnsupported),
     "too_many_pairs": .metadata(.tooManyPairs(count: 17)),
     "long_key": .metadata(.keyTooLong(key: String(repeating: "k", count: 65), length: 65)),
     "long_value": .metadata(.valueTooLong(key: "topic", length: 513)),
     "not_json": error(of: "{'metadata': {}}"),
     "malformed_idempotency_key": .malformedIdempotencyKey,
-    "missing": .missingParameter("metadata"),
+    "missing": .body(.missingParameter("metadata")),
     "value_not_a_string": error(of: #"{"metadata":{"count":1}}"#),
-    "unsupported_content_type": .unsupportedContentType(
-      "text/plain", supported: [RequestBody.json]),
+    "unsupported_content_type": .body(
+      .unsupportedContentType(
+        "text/plain", supported: [RequestBody.json])),
     "too_many_pairs_afterwards": .metadata(.tooManyPairs(count: 17)),
-    "unsupported_media_type": .unsupportedContentType(
-      "text/plain", supported: [RequestBody.mergePatch, RequestBody.json]),
-    "missing_key": .missingKey,
-    "incorrect_key": .incorrectKey("sk-abcdefghijklmnopqrstuvwxyz"),
-    "other_project": .otherProject(own: "default"),
-    "read_only": .keyIsReadOnly,
-    "rate_limited": .rateLimited(
-      RateLimit.Allowance(
-        limit: 60, remaining: 0, reset: .seconds(60), retryAfter: .milliseconds(800))),
-    "host": .hostNotLoopback("example.com"),
-    "origin": .originNotOwn("http://example.com"),
+    "unsupported_media_type": .body(
+      .unsupportedContentType(
+        "text/plain", supported: [RequestBody.mergePatch, RequestBody.json])),
+    "missing_key": .access(.missingKey),
+    "incorrect_key": .access(.incorrectKey("sk-abcdefghijklmnopqrstuvwxyz")),
+    "other_project": .access(.otherProject(own: "default")),
+    "read_only": .access(.keyIsReadOnly),
+    "rate_limited": .access(
+      .rateLimited(
+        RateLimit.Allowance(
+          limit: 60, remaining: 0, reset: .seconds(60), retryAfter: .milliseconds(800)))),
+    "host": .access(.hostNotLoopback("example.com")),
+    "origin": .access(.originNotOwn("http://example.com")),
     "not_found": .conversationNotFound(id: "conv_" + String(repeating: "0", count: 48)),
     "unknown_url": .unknownRoute(method: .post, path: "/v1/x"),
     "method_not_allowed": .methodNotAllowed(

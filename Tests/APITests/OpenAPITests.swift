@@ -118,8 +118,13 @@ import Testing
   }
 
   @Test func `the error codes are exactly those that errors are given`() throws {
-    let source = try String(
-      contentsOf: sources.appending(path: "ErrorAnswer.swift"), encoding: .utf8)
+    let source = try FileManager.default.contentsOfDirectory(
+      at: sources, includingPropertiesForKeys: nil
+    ).filter {
+      $0.lastPathComponent.hasSuffix("Error.swift")
+        || $0.lastPathComponent.hasSuffix("ErrorAnswer.swift")
+    }
+    .map { try String(contentsOf: $0, encoding: .utf8) }.joined()
     let given = source.matches(of: /code: (?:[^",\n]* \?\? )?"(\w+)"/).map { String($0.output.1) }
     let schema = try #require(try document.components("schemas")["ErrorCode"])
     let described = try #require(schema["oneOf"] as? [[String: String]]).compactMap { $0["const"] }

@@ -22,7 +22,7 @@ final class Service: Sendable {
     let body: String
   }
 
-  static let bodyBytesMax = 16 * 1024
+  static let bodyBytesMax = 1 << 20
 
   let repository: Repository
   let api: API

@@ -67,6 +67,7 @@ import Testing
   @Test func `readiness comes back by itself`() async throws {
     let service = try service(.inProcess)
     disk.fail(.write, at: 1, isFull: true, staysBroken: true)
+    #expect(try await service.send("POST", "/v1/conversations", json: "{}").status == 503)
     #expect(try await service.send("GET", "/readyz").status == 503)
     disk.heal()
     var status = 0

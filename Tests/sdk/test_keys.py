@@ -169,7 +169,7 @@ def test_a_name_that_is_taken_is_refused_and_makes_no_project(
     assert sqlite(database, "SELECT name FROM projects").stdout == "default\n"
 
 
-def test_keys_that_are_made_at_once_are_all_made(keys, list_keys):
+def test_keys_that_are_made_at_once_are_all_made(keys, list_keys, migrated):
     with ThreadPoolExecutor(CREATORS) as pool:
         names = [f"key {number}" for number in range(CREATORS)]
         results = list(pool.map(lambda name: keys("create", "--name", name), names))

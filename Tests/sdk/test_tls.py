@@ -125,7 +125,7 @@ def test_a_large_body_arrives_whole(server):
 
 def test_a_body_past_the_limit_is_refused_with_an_answer(server):
     for _ in range(3):
-        answer = server.request("POST", "/v1/conversations", 2_000_000 * b" ")
+        answer = server.request("POST", "/v1/conversations", 17_000_000 * b" ")
         assert (answer.status, answer.error["code"]) == (413, "request_too_large")
     assert is_served(server)
 

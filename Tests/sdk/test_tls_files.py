@@ -225,7 +225,7 @@ def test_a_file_that_this_user_may_not_read_is_refused_at_the_start(
                    f"CONVERSATIOND_TLS_{name.upper()}": str(file)}
     line = refused("serve", "--port", "0", "--database", folder / "new.db",
                    environment=environment, **options)
-    assert f"'{file}' cannot be read by this user" in line
+    assert f"'{file}' cannot be read: permission denied" in line
     assert not (folder / "new.db").exists()
 
 

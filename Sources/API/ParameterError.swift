@@ -1,0 +1,71 @@
+internal import Conversations
+internal import HTTPTypes
+
+/// What is wrong with a query parameter.
+enum ParameterError: Error, Sendable {
+  /// A query parameter that may be there once is there again.
+  case repeated(String)
+  /// A query parameter is not an integer.
+  case notAnInteger(name: String, value: String)
+  /// A query parameter is an integer below its limit.
+  case tooSmall(name: String, value: String, smallest: Int)
+  /// A query parameter is an integer above its limit.
+  case tooLarge(name: String, value: String, largest: Int)
+  /// A query parameter is none of the words that it may be.
+  case notAChoice(name: String, value: String, choices: [String])
+  /// A cursor that cannot be the id of a conversation.
+  case notAnID(name: String, value: String)
+  /// A limit of the query is passed.
+  case query(ConversationQueryError)
+}
+
+extension ErrorAnswer {
+  init(_ error: ParameterError) {
+    switch error {
+    case .repeated(let name):
+      self.init(
+        .badRequest, "Invalid '\(name)': the parameter may be given only once.", param: name,
+        code: "invalid_value")
+    case .notAnInteger(let name, let value):
+      self.init(
+        .badRequest,
+        "Invalid type for '\(name)': expected an integer, but got \(Self.kind(value)) instead.",
+        param: name, code: "invalid_type")
+    case .tooSmall(let name, let value, let smallest):
+      self.init(
+        .badRequest,
+        "Invalid '\(name)': integer below minimum value. Expected a value >= \(smallest), but got "
+          + "\(value) instead.",
+        param: name, code: "integer_below_min_value")
+    case .tooLarge(let name, let value, let largest):
+      self.init(
+        .badRequest,
+        "Invalid '\(name)': integer above maximum value. Expected a value <= \(largest), but got "
+          + "\(value) instead.",
+        param: name, code: "integer_above_max_value")
+    case .notAChoice(let name, let value, let choices):
+      self.init(
+        .badRequest,
+        "Invalid value: '\(value)'. Supported values are: \(Self.choices(choices, "and")).",
+        param: name, code: "invalid_value")
+    case .notAnID(let name, let value):
+      self.init(
+        .badRequest,
+        "Invalid '\(name)': '\(Self.shown(value))' is not the id of a conversation. Expected "
+          + "'conv_' and 48 lower-case hexadecimal digits.",
+        param: name, code: "invalid_value")
+    case .query(.tooManyConditions):
+      self.init(
+        .badRequest,
+        "Invalid query: too many conditions. Expected at most \(ConversationQuery.conditionsMax) "
+          + "keys in 'metadata', 'metadata_exists' and 'metadata_absent' together.",
+        param: "metadata", code: "object_above_max_properties")
+    case .query(.tooManyValues(let key)):
+      self.init(
+        .badRequest,
+        "Invalid 'metadata.\(Self.shown(key))': array too long. Expected an array with maximum "
+          + "length \(ConversationQuery.valuesMax).",
+        param: "metadata.\(key)", code: "array_above_max_length")
+    }
+  }
+}
