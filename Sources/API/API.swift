@@ -79,6 +79,8 @@ public struct API: Sendable {
     let request: Request
     let id = RequestID()
     let start = ContinuousClock.now
+    /// Who can connect to the management listener; nil for a request of the service itself.
+    var managementReach: ListeningSocket.Reach?
     var routeIndex: Int?
     var access: Access?
     var allowance: RateLimit.Allowance?
@@ -86,7 +88,11 @@ public struct API: Sendable {
 
   /// Answers one request: at once, unless it has to wait for a write or a query.
   public func respond(to request: Request) -> Answer {
-    var progress = Progress(request: request)
+    respond(to: Progress(request: request))
+  }
+
+  func respond(to progress: Progress) -> Answer {
+    var progress = progress
     do throws(APIError) {
       switch try begin(&progress) {
       case .answered(let response):
@@ -152,9 +158,11 @@ public struct API: Sendable {
     }
     let found = Result { () throws(APIError) in try Route.find(request) }
     progress.routeIndex = (try? found.get())?.index
-    if let answer = crossOrigin.preflight(request) { return .answered(answer) }
+    if progress.managementReach == nil, let answer = crossOrigin.preflight(request) {
+      return .answered(answer)
+    }
     var snapshot = repository.snapshot()
-    let access = try isOpen(progress.routeIndex) ? nil : admit(&progress, &snapshot)
+    let access = try isOpen(progress) ? nil : admit(&progress, &snapshot)
     let match = try found.get()
     let operation = try match.route.operation(for: request)
     if access?.isReadOnly == true, operation.method != .get { throw .access(.keyIsReadOnly) }
@@ -178,8 +186,12 @@ public struct API: Sendable {
   }
 
   /// What no route has is not told to strangers either.
-  private func isOpen(_ routeIndex: Int?) -> Bool {
-    switch routeIndex.map({ Route.all[$0].audience }) ?? .keyHolders {
+  private func isOpen(_ progress: Progress) throws(APIError) -> Bool {
+    if let reach = progress.managementReach {
+      try admitToManagement(progress.request, routeIndex: progress.routeIndex, reach: reach)
+      return true
+    }
+    return switch progress.routeIndex.map({ Route.all[$0].audience }) ?? .keyHolders {
     case .keyHolders: false
     case .everybody: true
     case .watchers: settings.hasOpenMetrics

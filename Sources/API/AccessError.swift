@@ -6,6 +6,10 @@ enum AccessError: Error, Sendable {
   case hostNotLoopback(String)
   /// An `Origin` other than the server itself.
   case originNotOwn(String)
+  /// A `Host` other than a loopback name or address, on the management listener.
+  case managementHostNotLoopback(String)
+  /// `/metrics` on a management listener that others than this machine can reach.
+  case metricsNotPrivate
   /// There is no API key, and one is needed.
   case missingKey
   /// An API key that is unknown, revoked or expired; the key.
@@ -33,6 +37,17 @@ extension ErrorAnswer {
         "Origin '\(origin)' is not allowed. While it has no API keys this server answers no "
           + "requests from web pages of other origins.",
         code: "origin_not_allowed")
+    case .managementHostNotLoopback(let host):
+      self.init(
+        .forbidden,
+        "Host '\(host)' is not allowed. The management address answers only requests to a loopback "
+          + "name or address, such as 'localhost'.",
+        code: "host_not_allowed")
+    case .metricsNotPrivate:
+      self.init(
+        .forbidden,
+        "Metrics are answered on a management address that is a Unix socket or loopback only.",
+        code: "insufficient_permissions")
     case .missingKey:
       self.init(
         .unauthorized, "Missing bearer authentication in header.", headers: Self.challenge)

@@ -20,7 +20,7 @@ enum LoopbackGuard {
   }
 
   /// Whether `host` or `host:port` is `localhost`, 127.0.0.0/8 or `[::1]`.
-  private static func isLoopback(_ authority: String) -> Bool {
+  static func isLoopback(_ authority: String) -> Bool {
     // Bytes, since each request comes here: characters would cost more than the rest of the guard.
     let bytes = authority.utf8[...]
     let name = Substring(

@@ -10,8 +10,8 @@ internal import Synchronization
 /// `MHD_quiesce_daemon` (0.9.75) and the event loops both take the socket out of the epoll set, and
 /// whichever comes second aborts the process.
 ///
-/// `@unchecked Sendable` because `source` is used by blocks of the serial queue alone once it runs,
-/// and `daemon` may be used from any thread.
+/// `@unchecked Sendable` because `sources` and `openSourceCount` are used by blocks of the serial queue
+/// alone once they run, and `daemon` may be used from any thread.
 final class Acceptor: @unchecked Sendable {
   /// How many are accepted before others get their turn on the queue, such as `stop`.
   private static let acceptedMax = 256
@@ -23,41 +23,53 @@ final class Acceptor: @unchecked Sendable {
   /// nil once it is closed.
   private let socket: Mutex<ListeningSocket?>
   private let queue = DispatchQueue(label: "conversationd.acceptor")
-  private let source: any DispatchSourceRead
+  /// Of the socket, one for each address.
+  private let descriptors: [Int32]
+  private let sources: [any DispatchSourceRead]
+  private var openSourceCount: Int
 
   /// Begins to accept.
   init(
     _ socket: consuming ListeningSocket, daemon: OpaquePointer, connections: ClientConnections
   ) {
-    let descriptor = socket.descriptor
+    descriptors = socket.descriptors
     self.daemon = daemon
     self.connections = connections
     self.socket = Mutex(socket)
-    source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
-    // The handler holds this object until the source is cancelled.
-    source.setEventHandler { self.accept(from: descriptor) }
-    source.resume()
+    openSourceCount = descriptors.count
+    sources = descriptors.map { [queue] in
+      DispatchSource.makeReadSource(fileDescriptor: $0, queue: queue)
+    }
+    for (index, source) in sources.enumerated() {
+      // The handler holds this object until the source is cancelled.
+      source.setEventHandler { self.accept(at: index) }
+      source.resume()
+    }
   }
 
   /// Returns when no connection is accepted any more and the socket is closed. Called once.
   func stop() async {
     await withCheckedContinuation { continuation in
-      source.setCancelHandler {
-        self.socket.withLock { $0 = nil }
-        continuation.resume()
+      for source in sources {
+        source.setCancelHandler {
+          self.openSourceCount -= 1
+          guard self.openSourceCount == 0 else { return }
+          self.socket.withLock { $0 = nil }
+          continuation.resume()
+        }
       }
-      source.cancel()
+      for source in sources { source.cancel() }
     }
   }
 
-  private func accept(from descriptor: Int32) {
+  private func accept(at index: Int) {
     // What is left over wakes the source again.
     for _ in 0..<Self.acceptedMax {
       var address = sockaddr_storage()
       var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
       let code = withUnsafeMutablePointer(to: &address) { address in
         address.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-          let connection = Glibc.accept(descriptor, generic, &length)
+          let connection = Glibc.accept(descriptors[index], generic, &length)
           if connection >= 0 { take(connection, from: address.pointee, generic, length) }
           return connection
         }
@@ -65,7 +77,7 @@ final class Acceptor: @unchecked Sendable {
       guard code < 0 else { continue }
       switch errno {
       case EINTR, ECONNABORTED: continue
-      case EMFILE, ENFILE, ENOBUFS, ENOMEM: return pause()
+      case EMFILE, ENFILE, ENOBUFS, ENOMEM: return pause(index)
       default: return
       }
     }
@@ -85,10 +97,10 @@ final class Acceptor: @unchecked Sendable {
     }
   }
 
-  private func pause() {
-    source.suspend()
+  private func pause(_ index: Int) {
+    sources[index].suspend()
     queue.asyncAfter(deadline: .now() + .milliseconds(Self.pauseMilliseconds)) {
-      self.source.resume()
+      self.sources[index].resume()
     }
   }
 }

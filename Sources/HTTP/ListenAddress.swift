@@ -1,5 +1,5 @@
 /// Where a server listens.
-public enum ListenAddress: Equatable, Sendable {
+public enum ListenAddress: CustomStringConvertible, Equatable, Sendable {
   /// A name or a numeric address, and a port; 0 takes a free one.
   case host(String, port: Int)
   /// The absolute path of a Unix socket.
@@ -27,6 +27,14 @@ public enum ListenAddress: Equatable, Sendable {
       let port = Int(digits), port <= 65535
     else { return nil }
     self = .host(String(host), port: port)
+  }
+
+  /// As it is read.
+  public var description: String {
+    switch self {
+    case .host(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    case .unix(let path): "unix:\(path)"
+    }
   }
 
   /// unix(7): the room in `sun_path`, its NUL included.

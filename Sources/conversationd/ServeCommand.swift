@@ -80,6 +80,7 @@ struct ServeCommand: ParsableCommand {
     let certificate = try settings.tls?.read()
     // The address comes first: when it is not to be had, no database is created or migrated.
     let socket = try listen(settings)
+    let management = try listenForManagement(settings)
     let repository: Repository
     do {
       repository = try Repository(
@@ -97,7 +98,7 @@ struct ServeCommand: ParsableCommand {
     let service = ServerService(
       certificate: certificate, settings: settings, repository: repository, metrics: metrics,
       signals: signals, logger: logger)
-    try await service.run(on: socket)
+    try await service.run(on: socket, management: management)
   }
 
   private func listen(_ settings: Settings) throws(Failure) -> ListeningSocket {
@@ -112,6 +113,15 @@ struct ServeCommand: ParsableCommand {
         host: settings.host, port: settings.port, loopbackOnly: reason != nil)
     } catch {
       throw Failure(error, host: settings.host, port: settings.port, notLoopback: reason ?? "")
+    }
+  }
+
+  private func listenForManagement(_ settings: Settings) throws(Failure) -> ListeningSocket? {
+    guard let address = settings.managementAddress else { return nil }
+    do {
+      return try ListeningSocket(address)
+    } catch {
+      throw Failure(error, management: "\(address)")
     }
   }
 

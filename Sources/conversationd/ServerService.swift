@@ -10,6 +10,10 @@ struct ServerService: Sendable {
   private static let drainTimeout = Duration.seconds(5)
   /// How long writes may still wait for another process's lock then.
   private static let lockTimeout = Duration.seconds(2)
+  /// How long requests on the management listener may take then.
+  private static let managementDrainTimeout = Duration.seconds(1)
+  /// How often it is told that connections are refused, at most, and looked at.
+  private static let refusalsInterval = (told: Duration.seconds(60), looked: Duration.seconds(1))
   /// How often old idempotency keys are looked for and uses of API keys written down, at least.
   private static let upkeepInterval = Duration.seconds(60)
 
@@ -23,21 +27,34 @@ struct ServerService: Sendable {
 
   /// Serves until a signal, or the repository, asks for the end.
   ///
+  /// - Parameters:
+  ///   - socket: Where to serve.
+  ///   - management: Where the management listener is.
   /// - Throws: Why the end was not an orderly one.
-  func run(on socket: consuming ListeningSocket) async throws(Failure) {
+  func run(
+    on socket: consuming ListeningSocket, management: consuming ListeningSocket?
+  ) async throws(Failure) {
+    let counts = ConnectionCounts()
+    let api = API(
+      repository: repository, logger: logger, settings: settings.api, metrics: metrics,
+      connections: counts)
+    let managementServer = try startManagement(on: management, api)
     let authority = socket.authority
-    let server = try start(on: socket)
+    let server = try start(on: socket, api, counts)
     announce(server, authority)
     let upkeep = Task { await keepUp() }
+    let refusals = Task { await tellOfRefusals(counts) }
     let reload = Task { for await _ in signals.hangUps { readCertificateAgain(for: server) } }
     for await _ in signals.stops { break }
     upkeep.cancel()
+    refusals.cancel()
     reload.cancel()
     logger.info("stopping")
     repository.prepareToClose(within: Self.lockTimeout)
     guard await server.stop(within: Self.drainTimeout) else {
       throw Failure(.unavailable, "requests in flight did not end in time and were cut off")
     }
+    _ = await managementServer?.stop(within: Self.managementDrainTimeout)
     await upkeep.value
     await writeKeyUses()
     await repository.close()
@@ -133,19 +150,54 @@ struct ServerService: Sendable {
     }
   }
 
-  private func start(on socket: consuming ListeningSocket) throws(Failure) -> Server {
-    let counts = ConnectionCounts()
-    let api = API(
-      repository: repository, logger: logger, settings: settings.api, metrics: metrics,
-      connections: counts)
+  /// Tells that connections are refused, and how many: the first time soon, and then now and then.
+  private func tellOfRefusals(_ counts: ConnectionCounts) async {
+    var toldCount = 0
+    while !Task.isCancelled {
+      let count = counts.values.refusedAtLimit
+      if count > toldCount {
+        logger.warning(
+          "connections were refused, since http.connections_max are open",
+          metadata: ["refused": .stringConvertible(count - toldCount)])
+      }
+      let interval = Self.refusalsInterval
+      try? await Task.sleep(for: count > toldCount ? interval.told : interval.looked)
+      toldCount = count
+    }
+  }
+
+  private func start(
+    on socket: consuming ListeningSocket, _ api: API, _ counts: ConnectionCounts
+  ) throws(Failure) -> Server {
     do {
       return try Server(
         on: socket, configuration: settings.server, certificate: certificate, counts: counts
-      ) { request in
-        api.respond(to: request)
-      }
+      ) { api.respond(to: $0) }
     } catch {
       throw Failure(error, host: settings.host, port: settings.port)
     }
   }
+
+  private func startManagement(
+    on socket: consuming ListeningSocket?, _ api: API
+  ) throws(Failure) -> Server? {
+    guard let socket else { return nil }
+    let (authority, reach) = (socket.authority, socket.reach)
+    do {
+      let server = try Server(on: socket, configuration: .management) {
+        api.respondToManagement($0, reach: reach)
+      }
+      logger.info("management listening on \(authority)")
+      return server
+    } catch {
+      throw Failure(error, management: authority)
+    }
+  }
+}
+
+extension Server.Configuration {
+  /// A few connections of its own, which nobody may keep for long.
+  fileprivate static let management = Server.Configuration(
+    eventLoops: 1, connectionsMax: 16, idleTimeoutSeconds: 15, requestTimeoutSeconds: 5,
+    headerBytesMax: 16 << 10, bodyBytesMax: 1024, bodiesBytesMax: 1 << 20)
 }

@@ -26,7 +26,7 @@ import Testing
   ) throws {
     let socket = try ListeningSocket(host: host, port: 0)
     #expect(socket.authority == "\(prefix)\(socket.port)")
-    if let isLoopback { #expect(socket.isLoopback == isLoopback) }
+    if let isLoopback { #expect(socket.reach == (isLoopback ? .machine : .network)) }
   }
 
   @Test(arguments: ["127.0.0.1", "0.0.0.0"])

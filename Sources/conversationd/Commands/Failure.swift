@@ -81,22 +81,32 @@ struct Failure: Error, CustomStringConvertible {
   ///
   /// - Parameter notLoopback: Why only loopback addresses are served.
   init(_ error: ListenError, host: String, port: Int, notLoopback: String = "") {
-    let reason =
+    self.init(
+      Kind(error), "address \(host) port \(port): \(Self.words(error, notLoopback: notLoopback))")
+  }
+
+  /// A management address that cannot be served.
+  init(_ error: ListenError, management address: String) {
+    let words =
       switch error {
-      case .unknownHost(let reason): reason
-      case .notLoopback: "only loopback addresses are served, \(notLoopback)"
-      case .cannotBind(EADDRINUSE): "another program uses this port"
-      case .cannotBind(EACCES): "this user may not use this port"
-      case .cannotBind(EADDRNOTAVAIL): "this machine does not have this address"
-      case .cannotBind(let number): "\(SystemError(number: number))"
-      case .cannotStart(let number): "cannot start: \(SystemError(number: number))"
+      case .cannotBind(EADDRINUSE): "another program listens there"
+      case .cannotBind(EEXIST): "this file exists, and is no socket"
+      case .cannotBind(EACCES): "this user may not listen there"
+      default: Self.words(error)
       }
-    let kind: Kind =
-      switch error {
-      case .unknownHost, .notLoopback: .configuration
-      case .cannotBind, .cannotStart: .unavailable
-      }
-    self.init(kind, "address \(host) port \(port): \(reason)")
+    self.init(Kind(error), "management address \(address): \(words)")
+  }
+
+  private static func words(_ error: ListenError, notLoopback: String = "") -> String {
+    switch error {
+    case .unknownHost(let reason): reason
+    case .notLoopback: "only loopback addresses are served, \(notLoopback)"
+    case .cannotBind(EADDRINUSE): "another program uses this port"
+    case .cannotBind(EACCES): "this user may not use this port"
+    case .cannotBind(EADDRNOTAVAIL): "this machine does not have this address"
+    case .cannotBind(let number): "\(SystemError(number: number))"
+    case .cannotStart(let number): "cannot start: \(SystemError(number: number))"
+    }
   }
 }
 
@@ -121,6 +131,14 @@ extension Failure.Kind {
       case .sameFile: .usage
       case .cannotWrite: .io
       case .source(let error), .target(let error): Failure.Kind(error)
+      }
+  }
+
+  fileprivate init(_ error: ListenError) {
+    self =
+      switch error {
+      case .unknownHost, .notLoopback: .configuration
+      case .cannotBind, .cannotStart: .unavailable
       }
   }
 
