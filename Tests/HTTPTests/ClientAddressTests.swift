@@ -66,6 +66,6 @@ import Testing
       return code
     }
     try #require(code == 1)
-    return ClientAddress(storage)
+    return ClientAddress(storage).countedAs
   }
 }

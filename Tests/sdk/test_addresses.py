@@ -1,10 +1,12 @@
 """Which addresses are served: others than loopback only with a key, and with TLS or a proxy."""
 
+import http.client
 import socket
+from contextlib import closing
 
 import pytest
 
-from conftest import bearer
+from conftest import ANSWER_SECONDS, bearer, read_answer
 
 ANY = ["--host", "0.0.0.0"]
 INSECURE = {"CONVERSATIOND_HTTP_INSECURE": "true"}
@@ -146,3 +148,44 @@ def test_a_confirmation_does_not_outlive_its_server(start, make_key, refused_ser
     make_key()
     assert start(*ANY, "--insecure-http").stop() == 0
     assert "--insecure-http" in refused_serve(*ANY)
+
+
+# localhost
+
+
+def has_ipv6():
+    """Whether this machine has ::1."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+            return True
+    except OSError:
+        return False
+
+
+def status_at(host, port):
+    connection = http.client.HTTPConnection(host, port, timeout=ANSWER_SECONDS)
+    with closing(connection):
+        connection.request("GET", "/healthz", headers={"Host": "localhost"})
+        return read_answer(connection).status
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST"])
+def test_localhost_is_both_families(start, host):
+    server = start("--host", host)
+    assert status_at("127.0.0.1", server.port) == 200
+    if has_ipv6():
+        assert server.url == f"http://localhost:{server.port}"
+        assert status_at("::1", server.port) == 200
+    assert server.restart().request("GET", "/healthz").status == 200
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="needs ::1")
+@pytest.mark.parametrize("family, host", [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_a_port_of_localhost_that_is_taken_in_one_family_is_an_error(refused, family, host):
+    with socket.socket(family) as taken:
+        taken.bind((host, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        line = refused("serve", "--host", "localhost", "--port", port, status=69)
+        assert line == f"Error: address localhost port {port}: another program uses this port"
