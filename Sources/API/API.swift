@@ -111,6 +111,25 @@ public struct API: Sendable {
     }
   }
 
+  /// Decides whether the content of a request is read before all of it is looked at: only that of
+  /// clients who may write, so that strangers hold no memory.
+  ///
+  /// - Parameter request: The request without its content.
+  /// - Returns: nil for those who may write. Otherwise the answer; it is the whole one where nobody needs
+  ///   a key, since no such route has a use for content.
+  public func refuseContent(of request: Request) -> Answer? {
+    var progress = Progress(request: request)
+    progress.routeIndex = try? Route.find(request).index
+    var snapshot = repository.snapshot()
+    do throws(APIError) {
+      if try isOpen(progress) || request.method == .options { return respond(to: request) }
+      let access = try authenticate(request, &snapshot)
+      return access.isReadOnly ? .ready(fail(progress, .access(.keyIsReadOnly))) : nil
+    } catch {
+      return .ready(fail(progress, error))
+    }
+  }
+
   private func fail(_ progress: Progress, _ error: APIError) -> Response {
     let answer = ErrorAnswer(error)
     metrics.rejected(reason: answer.reason)

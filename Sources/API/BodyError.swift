@@ -3,6 +3,8 @@ internal import JSON
 
 /// What is wrong with a body, apart from its size and the rules of what is in it.
 enum BodyError: Error, Sendable {
+  /// A body that is encoded, as `Content-Encoding` says.
+  case unsupportedContentEncoding(String)
   /// A body of another media type.
   case unsupportedContentType(String, supported: [String])
   /// The body cannot be read as JSON.
@@ -22,6 +24,12 @@ enum BodyError: Error, Sendable {
 extension ErrorAnswer {
   init(_ error: BodyError) {
     switch error {
+    case .unsupportedContentEncoding(let encoding):
+      self.init(
+        .unsupportedMediaType,
+        "Unsupported content encoding: '\(encoding)'. This API only accepts 'identity', a body as "
+          + "it is.",
+        code: "unsupported_content_encoding", headers: [.acceptEncoding: "identity"])
     case .unsupportedContentType(let type, let supported):
       self.init(
         .badRequest,

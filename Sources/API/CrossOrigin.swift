@@ -13,9 +13,10 @@ struct CrossOrigin: Sendable {
   private static let requestedHeadersBytesMax = 1024
   /// What else than `Content-Type` and its like the scripts of a page may read.
   private static let exposed = [
-    "etag", "idempotent-replayed", "openai-processing-ms", "openai-version", "retry-after",
-    "retry-after-ms", "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests",
-    "x-ratelimit-reset-requests", "x-request-id", "x-should-retry",
+    "accept-encoding", "etag", "idempotent-replayed", "openai-processing-ms", "openai-version",
+    "retry-after", "retry-after-ms", "x-ratelimit-limit-requests",
+    "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests", "x-request-id",
+    "x-should-retry",
   ].joined(separator: ", ")
 
   /// Answers the question of a browser whether a page may send a request.

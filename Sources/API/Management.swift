@@ -23,7 +23,9 @@ extension API {
     case .machine:
       // A web page whose own name leads to loopback names itself here (DNS rebinding).
       let host = request.target.authority ?? request.headers.value(of: .host)
-      if let host, !LoopbackGuard.isLoopback(host) { throw .access(.managementHostNotLoopback(host)) }
+      if let host, !LoopbackGuard.isLoopback(host) {
+        throw .access(.managementHostNotLoopback(host))
+      }
     case .network: if path == "/metrics" { throw .access(.metricsNotPrivate) }
     }
   }

@@ -3,8 +3,8 @@ internal import HTTP
 internal import HTTPTypes
 internal import JSON
 
-/// The members of a request's JSON object, read in the contract's order of checks: content type,
-/// JSON, missing, unknown, type, limits.
+/// The members of a request's JSON object, read in the contract's order of checks: encoding, content
+/// type, JSON, missing, unknown, type, limits.
 struct RequestBody {
   /// The object; nil if there is none, which means an empty one.
   private let object: JSON?
@@ -22,6 +22,12 @@ struct RequestBody {
     guard case .bytes(let bytes) = request.body, !bytes.isEmpty else {
       object = nil
       return
+    }
+    if let encoding = request.headers.value(of: .contentEncoding) {
+      let isPlain = encoding.split(separator: ",").allSatisfy {
+        ["", "identity"].contains($0.trimming(" \t").lowercased())
+      }
+      guard isPlain else { throw .body(.unsupportedContentEncoding(encoding)) }
     }
     if let contentType = request.headers.value(of: .contentType) {
       // Bytes are looked at: a semicolon and a combining mark after it are one `Character`, and

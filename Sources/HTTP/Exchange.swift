@@ -1,4 +1,5 @@
 internal import CMicroHTTPD
+internal import Dispatch
 internal import Glibc
 internal import HTTPTypes
 internal import Synchronization
@@ -16,6 +17,11 @@ final class Exchange: @unchecked Sendable {
   /// How much content past the limit is read and dropped, so that a client that is still sending
   /// can be told; more than that closes the connection.
   static let drainedBytesMax = 8 << 20
+  /// How much content the handler of a request that waits looks at on the event loop. What is larger
+  /// would hold up all other connections of the loop.
+  private static let promptBytesMax = 64 << 10
+  /// Where handlers look at larger contents, one after the other.
+  private static let largeContents = DispatchQueue(label: "conversationd.large-contents")
 
   private let context: ServerContext
   private let connection: OpaquePointer
@@ -81,10 +87,10 @@ final class Exchange: @unchecked Sendable {
       }
       self.method = known
       phase = .content
-      guard let refused = readHeaders(after: method) else { return true }
-      // Answered at the header: libmicrohttpd reads no content, and closes afterwards.
-      LingeringClose.start(connection)
-      return run(refused, atHeader: true)
+      if let refused = readHeaders(after: method) { return run(refused, atHeader: true) }
+      guard isChunked || length ?? 0 > UInt64(Self.freeBytes) else { return true }
+      let isFull = context.isFullOfAnswers
+      return run(atHeader: true) { context.gate(request(with: isFull ? .withoutRoom : .bytes([]))) }
     case .content where !content.isEmpty:
       return append(content)
     case .content:
@@ -172,8 +178,17 @@ final class Exchange: @unchecked Sendable {
 
   // MARK: Answering
 
-  /// Calls the handler on this thread. Only what has to wait becomes a task, which would cost a read 3 %
-  /// more.
+  private func request(with body: Request.Body) -> Request {
+    Request(method: method, target: target, headers: headers, body: body, client: client.address)
+  }
+
+  private func run(_ body: Request.Body, atHeader isAtHeader: Bool = false) -> Bool {
+    guard client.requestArrived() else { return false }
+    return run(atHeader: isAtHeader) { context.handler(request(with: body)) }
+  }
+
+  /// Calls the handler, or the gate, on this thread. Only what has to wait becomes a task, which would
+  /// cost a read 3 % more.
   ///
   /// The connection is not suspended before libmicrohttpd calls again, at once. It has noted then that
   /// there is nothing to read until the request is answered. Without that note it would read as soon as
@@ -181,10 +196,8 @@ final class Exchange: @unchecked Sendable {
   /// (libmicrohttpd 0.9.75, `MHD_connection_update_event_loop_info` and `call_handlers`).
   ///
   /// - Parameter isAtHeader: Whether there may be content, which libmicrohttpd would read if it were
-  ///   not suspended.
-  private func run(_ body: Request.Body, atHeader isAtHeader: Bool = false) -> Bool {
-    phase = .handler
-    guard client.requestArrived() else { return false }
+  ///   not suspended. After an answer it reads none, and closes.
+  private func run(atHeader isAtHeader: Bool, _ call: () -> Answer?) -> Bool {
     // Counted before it is checked, as `Server.stop` checks after it cut off: one of the two sees
     // the other.
     context.handlersRunning.add(1, ordering: .sequentiallyConsistent)
@@ -192,13 +205,20 @@ final class Exchange: @unchecked Sendable {
       context.handlersRunning.subtract(1, ordering: .relaxed)
       return false
     }
-    switch context.handler(
-      Request(
-        method: method, target: target, headers: headers, body: body, client: client.address))
-    {
+    let answer = call()
+    if answer != nil {
+      phase = .handler
+      if isAtHeader { LingeringClose.start(connection) }
+    }
+    switch answer {
+    case nil:
+      context.handlersRunning.subtract(1, ordering: .releasing)
+      return true
     case .ready(let response):
       context.handlersRunning.subtract(1, ordering: .releasing)
       return queue(response)
+    case .later(let respond) where body.count > Self.promptBytesMax:
+      Self.largeContents.async { Task.immediate { await self.finish(respond) } }
     case .later(let respond):
       Task.immediate { await self.finish(respond) }
     }

@@ -14,12 +14,14 @@ final class LingeringClose: @unchecked Sendable {
   /// How many sockets may be kept at the same time; beyond that clients may miss their answer.
   static let countMax = 64
   private static let timeoutSeconds = 2
+  /// How much is read and dropped: twice the content that is taken by default.
+  private static let bytesMax = 32 << 20
   private static let count = Atomic<Int>(0)
   private static let queue = DispatchQueue(label: "conversationd.lingering-close")
 
   private let descriptor: Int32
   private let source: any DispatchSourceRead
-  private var bytesLeft = Exchange.drainedBytesMax
+  private var bytesLeft = LingeringClose.bytesMax
 
   /// Keeps a connection's socket open until its client closes it, sends too much, or takes too long.
   static func start(_ connection: OpaquePointer) {

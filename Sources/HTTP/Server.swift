@@ -12,6 +12,11 @@ public final class Server: Sendable {
   /// loop.
   public typealias Handler = @Sendable (Request) -> Answer
 
+  /// Decides whether the content of a request is read: if that is announced to be over 16 KiB, or comes
+  /// in chunks. Called with the request without its content, before the handler. nil lets the content
+  /// in; with an answer, none of it is read, and the connection is closed afterwards.
+  public typealias Gate = @Sendable (Request) -> Answer?
+
   /// The limits of a server.
   public struct Configuration: Sendable {
     /// Threads that each serve many connections.
@@ -74,19 +79,21 @@ public final class Server: Sendable {
   ///   - configuration: The limits.
   ///   - certificate: What to show to clients; nil serves plain HTTP.
   ///   - counts: Where connections are counted.
+  ///   - gate: Decides whether a content that may be large is read; by several threads at once.
   ///   - handler: Answers each request; may be called by several threads at once.
   /// - Throws: `.cannotStart`.
   public init(
     on socket: consuming ListeningSocket, configuration: Configuration,
     certificate: Certificate? = nil, counts: ConnectionCounts = ConnectionCounts(),
-    handler: @escaping Handler
+    gate: @escaping Gate = { _ in nil }, handler: @escaping Handler
   ) throws(ListenError) {
     connectionsMax = connectionsThatFit(configuration)
     let connections = ClientConnections(
       limits: ClientConnections.Limits(configuration, connectionsMax: connectionsMax),
       counts: counts)
     context = ServerContext(
-      configuration, connections: connections, certificate: certificate, handler: handler)
+      configuration, connections: connections, certificate: certificate, gate: gate,
+      handler: handler)
     // Balanced by the release in `stop`, or right here when there is nothing to stop.
     let retained = Unmanaged.passRetained(context)
     var options = conversationd_daemon(

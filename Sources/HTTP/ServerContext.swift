@@ -6,6 +6,7 @@ final class ServerContext: Sendable {
   let bodyBytesMax: Int
   let bodiesBytesMax: Int
   let connections: ClientConnections
+  let gate: Server.Gate
   let handler: Server.Handler
   /// The last one is shown. The others stay, since a handshake may be at work with one of them, and
   /// GnuTLS does not tell when it is done; they are few.
@@ -25,12 +26,13 @@ final class ServerContext: Sendable {
 
   init(
     _ configuration: Server.Configuration, connections: ClientConnections,
-    certificate: Certificate?, handler: @escaping Server.Handler
+    certificate: Certificate?, gate: @escaping Server.Gate, handler: @escaping Server.Handler
   ) {
     headerBytesMax = configuration.headerBytesMax
     bodyBytesMax = configuration.bodyBytesMax
     bodiesBytesMax = max(configuration.bodyBytesMax, configuration.bodiesBytesMax)
     self.connections = connections
+    self.gate = gate
     self.handler = handler
     certificates = Mutex(certificate.map { [$0] } ?? [])
   }

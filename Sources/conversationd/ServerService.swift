@@ -171,8 +171,8 @@ struct ServerService: Sendable {
   ) throws(Failure) -> Server {
     do {
       return try Server(
-        on: socket, configuration: settings.server, certificate: certificate, counts: counts
-      ) { api.respond(to: $0) }
+        on: socket, configuration: settings.server, certificate: certificate, counts: counts,
+        gate: { api.refuseContent(of: $0) }, handler: { api.respond(to: $0) })
     } catch {
       throw Failure(error, host: settings.host, port: settings.port)
     }

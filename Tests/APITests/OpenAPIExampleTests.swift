@@ -35,6 +35,7 @@ import Testing
     "malformed_idempotency_key": .malformedIdempotencyKey,
     "missing": .body(.missingParameter("metadata")),
     "value_not_a_string": error(of: #"{"metadata":{"count":1}}"#),
+    "unsupported_content_encoding": .body(.unsupportedContentEncoding("gzip")),
     "unsupported_content_type": .body(
       .unsupportedContentType(
         "text/plain", supported: [RequestBody.json])),
@@ -59,7 +60,7 @@ import Testing
     "if_match": .repository(.preconditionFailed(.ifMatch)),
     "if_none_match": .repository(.preconditionFailed(.ifNoneMatch)),
     "headers_too_large": .headersTooLarge(bytesMax: 32_768),
-    "too_large": .bodyTooLarge(bytesMax: 1 << 20),
+    "too_large": .bodyTooLarge(bytesMax: 16 << 20),
     "no_room": .noRoom,
     "reused": .repository(.idempotencyKeyReused),
     "unforeseen": .repository(.storage(sqliteError)),

@@ -223,6 +223,7 @@ def test_every_answer_that_is_described_is_given_as_described(
             assert any_content == (304 if method in ("GET", "HEAD") else 412)
         if body:
             assert send(body=b"{") == 400
+            assert send(headers={**headers, "Content-Encoding": "gzip"}) == 415
             assert send(body={"metadata": {"k": 1}}) == 400
     keyed = {**JSON, "Idempotency-Key": "k1"}
     answers = [described.send("POST", LIST, body, keyed) for body in ({}, {}, {"metadata": {}})]
@@ -239,7 +240,8 @@ def test_every_answer_that_is_described_is_given_as_described(
     failing_database(described, make_key(server))
     missing = {(method, path, int(status)) for method, path, operation in operations()
                for status in operation["responses"]} - described.reached
-    assert not missing
+    # Only when answers fill the memory for them (Tests/HTTPTests/SlowAnswerTests.swift).
+    assert missing == {(method, "/openapi.json", 503) for method in ("GET", "HEAD")}
 
 
 def with_keys(described, make_key):
@@ -282,9 +284,10 @@ def without_room(described, wait_until):
                       b"Content-Length: 65536\r\n\r\n" + 65535 * b" ")
         wait_until(lambda: server.has_read_all(1))
         for method, path, _ in operations():
-            is_tiny = path in ("/healthz", "/readyz")
             answer = described.send(method, path, 65536 * b" ", JSON, "x")
-            assert answer.status == (200 if is_tiny else 503)
+            # Where nobody needs a key, a large body is not read.
+            is_read = path not in ("/healthz", "/readyz", "/openapi.json")
+            assert answer.status == (503 if is_read else 200)
 
 
 def failing_database(described, key):
@@ -383,8 +386,8 @@ def test_the_pages_of_a_listed_origin_are_answered_as_described(start):
 
 @pytest.mark.parametrize("head", [
     "GET /healthz HTTP/1.1\r\n",
-    "POST /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nx",
-    "GET /healthz HTTP/1.1\r\nHost: localhost\r\nA: " + "a" * (40 << 10)],
+    "POST /v1/conversations HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nx",
+    "GET /healthz HTTP/1.1\r\nHost: localhost\r\nA: " + "a" * (50 << 10)],
     ids=["no host", "a broken chunk", "a large header"])
 def test_what_is_no_http_is_answered_without_the_service(server, head):
     # The document says so: a page of the HTTP library's, and none of our header fields.
