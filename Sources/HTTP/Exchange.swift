@@ -125,7 +125,7 @@ final class Exchange: @unchecked Sendable {
     if received.isAmbiguous { return .ambiguous }
     // libmicrohttpd has seen that it is a number of 64 bits.
     length = headers.value(of: .contentLength).flatMap { UInt64($0) }
-    isChunked = headers.value(of: .transferEncoding) != nil
+    isChunked = received.isChunked
     if let length, length > UInt64(context.bodyBytesMax) {
       return .tooLarge(bytesMax: context.bodyBytesMax)
     }

@@ -6,6 +6,10 @@ internal import HTTPTypes
 /// for that, libmicrohttpd closes the connection, although the request was executed. So what a request
 /// may take is counted before the handler sees it, and the pool has room for that and for the largest
 /// answer: what is executed can be answered.
+///
+/// What a client sends ahead takes room too, and is not seen here: with more than 16 KiB of empty lines
+/// before a request, or of the next requests behind one that has more than 250 fields, cookies and
+/// arguments, there may be no answer.
 enum HeaderRoom {
   /// What libmicrohttpd takes for each header field, cookie and query argument beside its bytes
   /// (0.9.75: `struct MHD_HTTP_Req_Header`, rounded up).

@@ -85,6 +85,9 @@ struct ReceivedHeaders {
     fields.append(field)
   }
 
+  /// Whether the content comes in chunks.
+  var isChunked: Bool { codingCount > 0 }
+
   /// libmicrohttpd would take the first of two lengths or hosts, and any transfer coding for none; a
   /// name with a space before its colon may be one of the fields in a proxy's eyes.
   var isAmbiguous: Bool {

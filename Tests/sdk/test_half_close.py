@@ -29,8 +29,8 @@ CREATE = request("POST", "/v1/conversations", b'{"metadata":{"topic":"half"}}')
 LIST = request("GET", "/v1/conversations")
 READY = request("GET", "/readyz")
 HEALTH = request("GET", "/healthz")
-CHUNKED = (b"POST /v1/conversations HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
-           b"2\r\n{}\r\n0\r\n\r\n")
+CHUNKED = (b"POST /v1/conversations HTTP/1.1\r\nHost: localhost\r\n"
+           b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
 
 
 def connect(server):

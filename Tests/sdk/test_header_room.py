@@ -1,5 +1,5 @@
-"""What is executed can be answered: requests whose header nearly fills the room for it, of every shape.
-Over the limit nothing is executed, and the answer is the service's own."""
+"""What is executed can be answered: requests of every shape whose header nearly fills the room for
+it. Over the limit nothing is executed, and the answer is the service's own."""
 
 import socket
 

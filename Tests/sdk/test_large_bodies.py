@@ -43,7 +43,7 @@ def connection(server):
 
 
 def refused_at_the_header(server, *fields, **options):
-    """The answer to a request whose body is announced and not sent, after which the connection ends."""
+    """The answer to a request whose body is announced and not sent, up to the connection's end."""
     with connection(server) as client:
         send_header(client, *fields, **options)
         return receive_to_end(client)
