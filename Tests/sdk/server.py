@@ -123,22 +123,25 @@ class Server:
         return self.log_file.read_text(encoding="utf-8")
 
     def _wait_for_the_log(self):
-        """Waits until the thread that writes the log sleeps since it has nothing to write."""
-        sleeps = 0
+        """Waits until the thread that writes the log sleeps for longer than lines may gather."""
+        before, now = None, self._log_thread()
         deadline = time.monotonic() + ANSWER_SECONDS
-        while sleeps < 3 and self.process.poll() is None:
+        while now and (now != before or now[0] != "S"):
             assert time.monotonic() < deadline, "the log is not written"
-            try:
-                states = [line.rpartition(") ")[2][0] for line in self._threads() if "(log)" in line]
-            except OSError:
-                return  # The process or a thread has just ended.
-            sleeps = sleeps + 1 if states == ["S"] else 0
-            time.sleep(0.001)
+            time.sleep(0.005)
+            before, now = now, self._log_thread()
 
-    def _threads(self):
-        # proc(5): /proc/PID/task/TID/stat has the name in brackets, then the state.
-        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
-        return [task.joinpath("stat").read_text() for task in tasks]
+    def _log_thread(self):
+        """The state of the thread that writes the log, and how often it slept; None without one."""
+        try:
+            for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+                if task.joinpath("comm").read_text() == "log\n":
+                    status = dict(line.split(":\t", 1) for line in
+                                  task.joinpath("status").read_text().splitlines())
+                    return status["State"][0], status["voluntary_ctxt_switches"]
+        except OSError:
+            pass  # The process or a thread has just ended.
+        return None
 
     def client(self, **options):
         return OpenAI(**self._client_options(options, DefaultHttpxClient))
