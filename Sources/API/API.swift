@@ -131,7 +131,7 @@ public struct API: Sendable {
   }
 
   private func fail(_ progress: Progress, _ error: APIError) -> Response {
-    let answer = ErrorAnswer(error)
+    let answer = ErrorResponse(error)
     metrics.rejected(reason: answer.reason)
     if let cause = error.cause {
       logger.error(

@@ -4,7 +4,7 @@ internal import HTTPTypes
 internal import JSON
 internal import Repository
 
-/// Why a request is not answered with what it asks for: the facts. `ErrorAnswer` has the words.
+/// Why a request is not answered with what it asks for: the facts. `ErrorResponse` has the words.
 enum APIError: Error, Sendable {
   /// Whoever asks may not.
   case access(AccessError)

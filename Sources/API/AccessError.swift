@@ -22,7 +22,7 @@ enum AccessError: Error, Sendable {
   case keyIsReadOnly
 }
 
-extension ErrorAnswer {
+extension ErrorResponse {
   init(_ error: AccessError) {
     switch error {
     case .hostNotLoopback(let host):

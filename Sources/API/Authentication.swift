@@ -13,14 +13,14 @@ extension API {
   ) throws(APIError) -> Access {
     var requiresKey = settings.requiresKeys
     if !requiresKey {
-      requiresKey = try looking { () throws(RepositoryError) in try snapshot.requiresKey() }
+      requiresKey = try rethrowing { () throws(RepositoryError) in try snapshot.hasAPIKeys() }
     }
     guard requiresKey else {
       try LoopbackGuard.admit(request, crossOrigin: crossOrigin)
       return .withoutKey
     }
     guard let key = Self.bearerToken(in: request.headers) else { throw .access(.missingKey) }
-    let access = try looking { () throws(RepositoryError) in
+    let access = try rethrowing { () throws(RepositoryError) in
       try snapshot.access(keyHash: APIKey.hash(of: key))
     }
     guard let access else { throw .access(.incorrectKey(key)) }
@@ -31,7 +31,7 @@ extension API {
     return access
   }
 
-  private func looking<T>(_ body: () throws(RepositoryError) -> T) throws(APIError) -> T {
+  private func rethrowing<T>(_ body: () throws(RepositoryError) -> T) throws(APIError) -> T {
     do {
       return try body()
     } catch {

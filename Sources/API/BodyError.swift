@@ -21,7 +21,7 @@ enum BodyError: Error, Sendable {
   case metadataValueNotString(key: String, JSON.Kind)
 }
 
-extension ErrorAnswer {
+extension ErrorResponse {
   init(_ error: BodyError) {
     switch error {
     case .unsupportedContentEncoding(let encoding):

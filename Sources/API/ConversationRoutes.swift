@@ -8,7 +8,7 @@ extension API {
   /// `GET /v1/conversations`
   func listConversations(_ call: Call) async throws(APIError) -> Response {
     let query = try ListParameters(call.query).query
-    let page = try await storing { () async throws(RepositoryError) in
+    let page = try await rethrowing { () async throws(RepositoryError) in
       try await repository.conversations(query, in: call.project)
     }
     if !page.unreadable.isEmpty {
@@ -27,12 +27,12 @@ extension API {
     let key = try idempotencyKey(call.request)
     let metadata = try RequestBody(call.request).creation()
     guard let key else {
-      let conversation = try await storing { () async throws(RepositoryError) in
+      let conversation = try await rethrowing { () async throws(RepositoryError) in
         try await repository.createConversation(metadata: metadata, in: call.project)
       }
       return Response(conversation)
     }
-    let answer = try await storing { () async throws(RepositoryError) in
+    let answer = try await rethrowing { () async throws(RepositoryError) in
       try await repository.createConversation(metadata: metadata, in: call.project, once: key) {
         String(decoding: JSONBody.conversation($0).bytes, as: UTF8.self)
       }
@@ -77,7 +77,7 @@ extension API {
   /// `DELETE /v1/conversations/{conversation_id}`
   func deleteConversation(_ call: Call) async throws(APIError) -> Response {
     let id = try conversationID(call)
-    try await storing(id) { () async throws(RepositoryError) in
+    try await rethrowing(id) { () async throws(RepositoryError) in
       try await repository.deleteConversation(
         id, in: call.project, if: Precondition(call.request.headers))
     }
@@ -89,7 +89,7 @@ extension API {
     _ call: Call, by change: MetadataChange
   ) async throws(APIError) -> Response {
     let id = try conversationID(call)
-    let conversation = try await storing(id) { () async throws(RepositoryError) in
+    let conversation = try await rethrowing(id) { () async throws(RepositoryError) in
       try await repository.changeMetadata(
         of: id, in: call.project, by: change, if: Precondition(call.request.headers))
     }
@@ -111,7 +111,7 @@ extension API {
     return key
   }
 
-  private func storing<T>(
+  private func rethrowing<T>(
     _ id: ConversationID? = nil, _ body: () async throws(RepositoryError) -> T
   ) async throws(APIError) -> T {
     do {
@@ -128,7 +128,7 @@ extension Response {
     headers[.eTag] = conversation.contentHash.entityTag
   }
 
-  fileprivate init(_ answer: RememberedAnswer) {
+  fileprivate init(_ answer: StoredResponse) {
     self.init(
       status: .ok,
       headers: [.contentType: "application/json", .eTag: answer.contentHash.entityTag],

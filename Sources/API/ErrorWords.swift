@@ -3,7 +3,7 @@ internal import Repository
 
 // The words of an error's message that depend on what is wrong.
 
-extension ErrorAnswer {
+extension ErrorResponse {
   static func message(_ error: JSONError) -> String {
     switch error {
     case .malformed(let position):

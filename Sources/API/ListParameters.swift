@@ -19,15 +19,15 @@ struct ListParameters {
       switch bare {
       case "metadata_exists":
         let key = try Self.pair(key: value, value: "").key
-        try adding { query throws(ConversationQueryError) in try query.require(key: key) }
+        try rethrowing { query throws(ConversationQueryError) in try query.require(key: key) }
       case "metadata_absent":
         let key = try Self.pair(key: value, value: "").key
-        try adding { query throws(ConversationQueryError) in try query.refuse(key: key) }
+        try rethrowing { query throws(ConversationQueryError) in try query.refuse(key: key) }
       case let bare
       where bare.utf8.starts(with: "metadata[".utf8) && bare.utf8.last == UInt8(ascii: "]"):
         let key = bare.utf8.dropFirst("metadata[".utf8.count).dropLast()
         let pair = try Self.pair(key: String(decoding: key, as: UTF8.self), value: value)
-        try adding { query throws(ConversationQueryError) in try query.require(pair) }
+        try rethrowing { query throws(ConversationQueryError) in try query.require(pair) }
       default:
         try readSingle(name, value)
       }
@@ -73,7 +73,7 @@ struct ListParameters {
     query.createdBefore = min(seconds, query.createdBefore ?? seconds)
   }
 
-  private mutating func adding(
+  private mutating func rethrowing(
     _ change: (inout ConversationQuery) throws(ConversationQueryError) -> Void
   ) throws(APIError) {
     do {

@@ -19,7 +19,7 @@ enum ParameterError: Error, Sendable {
   case query(ConversationQueryError)
 }
 
-extension ErrorAnswer {
+extension ErrorResponse {
   init(_ error: ParameterError) {
     switch error {
     case .repeated(let name):

@@ -152,25 +152,6 @@ public struct APIKeys: ~Copyable {
     }
   }
 
-  /// Whether a database has, or ever had, a key; false when there is no file.
-  ///
-  /// - Throws: Why the file cannot be used.
-  public static func wereEverMade(path: String) throws(DatabaseError) -> Bool {
-    do {
-      _ = try DatabaseFile.state(path: path)
-      let connection = try DatabaseFile.openReadOnly(path)
-      let tables = try connection.integer(
-        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'api_keys'")
-      // An older schema, which `serve` will migrate, has none.
-      guard tables == 1 else { return false }
-      return try connection.integer("SELECT EXISTS (SELECT 1 FROM api_keys)") == 1
-    } catch DatabaseError.cannotOpen(ENOENT) {
-      return false
-    } catch {
-      throw DatabaseError(error)
-    }
-  }
-
   /// Looks at the names that `create` takes, without a file.
   ///
   /// - Throws: `.malformedName`, `.malformedProject`.
@@ -223,4 +204,25 @@ public enum APIKeysError: Error, Equatable, Sendable {
   case malformedProject
   /// The file cannot be used.
   case database(DatabaseError)
+}
+
+extension Repository {
+  /// Whether a database has, or ever had, a key; false when there is no file.
+  ///
+  /// - Throws: Why the file cannot be used.
+  public static func hasAPIKeys(path: String) throws(DatabaseError) -> Bool {
+    do {
+      _ = try DatabaseFile.state(path: path)
+      let connection = try DatabaseFile.openReadOnly(path)
+      let tables = try connection.integer(
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'api_keys'")
+      // An older schema, which `serve` will migrate, has none.
+      guard tables == 1 else { return false }
+      return try connection.integer("SELECT EXISTS (SELECT 1 FROM api_keys)") == 1
+    } catch DatabaseError.cannotOpen(ENOENT) {
+      return false
+    } catch {
+      throw DatabaseError(error)
+    }
+  }
 }

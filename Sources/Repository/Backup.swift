@@ -54,8 +54,8 @@ extension Repository {
     guard overwrites || wasEmpty else { throw .exists(path) }
     try refuseForeign(path)
     try refuseSame(backup, path)
-    if !allowsNoKeys, (try? APIKeys.wereEverMade(path: path)) == true,
-      (try? APIKeys.wereEverMade(path: backup)) == false
+    if !allowsNoKeys, (try? Repository.hasAPIKeys(path: path)) == true,
+      (try? Repository.hasAPIKeys(path: backup)) == false
     {
       throw .withoutKeys
     }

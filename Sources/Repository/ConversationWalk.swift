@@ -73,7 +73,7 @@ struct ConversationWalk {
   ) throws(RepositoryError) -> Int64? {
     var first: Int64?
     for stream in alternatives {
-      guard let found = try storing({ () throws(SQLiteError) in try stream.first(from: number) })
+      guard let found = try rethrowing({ () throws(SQLiteError) in try stream.first(from: number) })
       else { continue }
       if first.map({ direction.visits(found, before: $0) }) ?? true { first = found }
     }
@@ -82,7 +82,7 @@ struct ConversationWalk {
 
   private func isRefused(_ number: Int64) throws(RepositoryError) -> Bool {
     for stream in refused {
-      if try storing({ () throws(SQLiteError) in try stream.first(from: number) }) == number {
+      if try rethrowing({ () throws(SQLiteError) in try stream.first(from: number) }) == number {
         return true
       }
     }

@@ -2,7 +2,7 @@ public import Conversations
 internal import SQLite
 
 /// What was answered to a creation with an idempotency key.
-public struct RememberedAnswer: Sendable {
+public struct StoredResponse: Sendable {
   /// The answer, as it was encoded the first time.
   public let text: String
   /// The hash of the conversation as it was created.
@@ -54,9 +54,9 @@ final class IdempotencyTable {
   /// - Throws: `.idempotencyKeyReused` when it was used for another request.
   func answer(
     to key: IdempotencyKey, in project: ProjectID, now: Int64
-  ) throws(RepositoryError) -> RememberedAnswer? {
+  ) throws(RepositoryError) -> StoredResponse? {
     defer { select.reset() }
-    let isKnown = try storing { () throws(SQLiteError) in
+    let isKnown = try rethrowing { () throws(SQLiteError) in
       select.bind(":project", project.number)
       try select.bind(":key", key.text)
       select.bind(":oldest", now - retentionSeconds)
@@ -67,12 +67,12 @@ final class IdempotencyTable {
     guard let text = select.text(1), let hash = select.text(2).flatMap({ ContentHash($0) }) else {
       return nil
     }
-    return RememberedAnswer(text: text, contentHash: hash, isReplay: true)
+    return StoredResponse(text: text, contentHash: hash, isReplay: true)
   }
 
   /// Remembers an answer, instead of one that is too old.
   func remember(
-    _ answer: RememberedAnswer, to key: IdempotencyKey, in project: ProjectID,
+    _ answer: StoredResponse, to key: IdempotencyKey, in project: ProjectID,
     conversation number: Int64, now: Int64
   ) throws(SQLiteError) {
     delete.bind(":project", project.number)

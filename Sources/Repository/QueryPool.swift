@@ -111,7 +111,7 @@ final class QueryPool: Sendable {
 
   private func reader(of lane: Lane) throws(RepositoryError) -> QueryReader {
     if let reader = lane.reader { return reader }
-    let reader = try storing { () throws(SQLiteError) in
+    let reader = try rethrowing { () throws(SQLiteError) in
       try QueryReader(path: path, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
     }
     lane.reader = reader

@@ -44,7 +44,7 @@ final class QueryReader {
   func page(
     _ query: ConversationQuery, in project: ProjectID, isOver: () -> Bool
   ) throws(RepositoryError) -> ConversationPage {
-    try storing { () throws(SQLiteError) in try begin.run() }
+    try rethrowing { () throws(SQLiteError) in try begin.run() }
     var streams: [NumberStream] = []
     defer {
       for stream in streams { giveBack(stream) }
@@ -52,7 +52,7 @@ final class QueryReader {
       try? commit.run()
     }
     let direction = query.walkDirection
-    let walk = try storing { () throws(SQLiteError) -> ConversationWalk? in
+    let walk = try rethrowing { () throws(SQLiteError) -> ConversationWalk? in
       guard let range = try numbers(in: query) else { return nil }
       return try ConversationWalk(query, range: range, direction: direction) {
         kind, key, value throws(SQLiteError) in
@@ -67,7 +67,7 @@ final class QueryReader {
     var page = ConversationPage()
     var next = walk.start
     while let number = try walk.first(from: next, isOver: isOver) {
-      try storing { () throws(SQLiteError) in try read(number, in: project, into: &page) }
+      try rethrowing { () throws(SQLiteError) in try read(number, in: project, into: &page) }
       if page.conversations.count > query.limit {
         page.conversations.removeLast()
         page.hasMore = true

@@ -66,7 +66,7 @@ final class Reader {
   /// Begins a read transaction, which lasts as long as this statement stands at its row, and forgets
   /// the keys if somebody has written since the last one.
   func begin() throws(RepositoryError) {
-    let version = try storing { () throws(SQLiteError) in
+    let version = try rethrowing { () throws(SQLiteError) in
       guard try selectDataVersion.step() else { preconditionFailure("no row") }
       return selectDataVersion.integer(0)
     }
@@ -92,14 +92,14 @@ final class Reader {
     _ id: ConversationID, in project: ProjectID, _ select: borrowing Statement
   ) throws(RepositoryError) -> Conversation? {
     defer { select.reset() }
-    let hasRow = try storing { () throws(SQLiteError) in
+    let hasRow = try rethrowing { () throws(SQLiteError) in
       try select.bind(":id", id.description)
       select.bind(":project", project.number)
       return try select.step()
     }
     guard hasRow else { return nil }
     if select.isNull(0) { return Conversation(id: id, metadata: .empty) }
-    let metadata = try storing { () throws(SQLiteError) in
+    let metadata = try rethrowing { () throws(SQLiteError) in
       try Metadata(rows: select, isAtRow: true)
     }
     guard let metadata else { throw .unreadableConversation(id) }
@@ -110,14 +110,14 @@ final class Reader {
   func hasIdempotencyKey(through oldest: Int64) throws(RepositoryError) -> Bool {
     defer { selectOldKey.reset() }
     selectOldKey.bind(":oldest", oldest)
-    return try storing { () throws(SQLiteError) in
+    return try rethrowing { () throws(SQLiteError) in
       try selectOldKey.step() && selectOldKey.integer(0) == 1
     }
   }
 
   /// What the bearer of an API key may do; nil when the key does not count, whyever.
   func access(keyHash: String, now: Int64) throws(RepositoryError) -> Access? {
-    let key = try storing { () throws(SQLiteError) -> KnownKey? in
+    let key = try rethrowing { () throws(SQLiteError) -> KnownKey? in
       if let known = knownKeys[keyHash] { return known }
       guard let found = try findKey(hash: keyHash) else { return nil }
       if knownKeys.count == Self.knownKeysMax { knownKeys = [:] }
@@ -141,9 +141,9 @@ final class Reader {
   }
 
   /// Whether an API key was ever made.
-  func hasAPIKey() throws(RepositoryError) -> Bool {
+  func hasAPIKeys() throws(RepositoryError) -> Bool {
     defer { selectAnyAPIKey.reset() }
-    return try storing { () throws(SQLiteError) in
+    return try rethrowing { () throws(SQLiteError) in
       try selectAnyAPIKey.step() && selectAnyAPIKey.integer(0) == 1
     }
   }
@@ -194,7 +194,7 @@ final class ReaderPool: Sendable {
   /// Lends a reader until `giveBack`.
   func take() throws(RepositoryError) -> Reader {
     if let idleReader = idle.withLock({ $0.popLast() }) { return idleReader.reader }
-    return try storing { () throws(SQLiteError) in
+    return try rethrowing { () throws(SQLiteError) in
       try Reader(path: path, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
     }
   }

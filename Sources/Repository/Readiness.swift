@@ -25,7 +25,7 @@ extension Repository {
     Task {
       // The queue keeps the outcome.
       try? await writes.write { writer throws(RepositoryError) in
-        try storing { () throws(SQLiteError) in try writer.touch() }
+        try rethrowing { () throws(SQLiteError) in try writer.touch() }
       }
       isProbing.store(false, ordering: .relaxed)
     }

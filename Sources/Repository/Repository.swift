@@ -182,7 +182,7 @@ public final class Repository: Sendable {
     metadata: Metadata, in project: ProjectID
   ) async throws(RepositoryError) -> Conversation {
     try await writes.write { writer throws(RepositoryError) in
-      try storing { () throws(SQLiteError) in
+      try rethrowing { () throws(SQLiteError) in
         try writer.createConversation(metadata: metadata, in: project).conversation
       }
     }
@@ -197,7 +197,7 @@ public final class Repository: Sendable {
   public func createConversation(
     metadata: Metadata, in project: ProjectID, once key: IdempotencyKey,
     answer: @escaping @Sendable (Conversation) -> String
-  ) async throws(RepositoryError) -> RememberedAnswer {
+  ) async throws(RepositoryError) -> StoredResponse {
     try await writes.write { writer throws(RepositoryError) in
       try writer.createConversation(metadata: metadata, in: project, once: key, answer: answer)
     }
@@ -212,15 +212,16 @@ public final class Repository: Sendable {
       try reader.hasIdempotencyKey(through: oldest)
     }), !Task.isCancelled {
       try await writes.write { writer throws(RepositoryError) in
-        try storing { () throws(SQLiteError) in try writer.forgetIdempotencyKeys(through: oldest) }
+        try rethrowing { () throws(SQLiteError) in try writer.forgetIdempotencyKeys(through: oldest)
+        }
       }
     }
   }
 
-  /// `Snapshot.requiresKey` of this moment.
-  public func requiresKey() throws(RepositoryError) -> Bool {
+  /// `Snapshot.hasAPIKeys` of this moment.
+  public func hasAPIKeys() throws(RepositoryError) -> Bool {
     var snapshot = snapshot()
-    return try snapshot.requiresKey()
+    return try snapshot.hasAPIKeys()
   }
 
   /// Writes down when keys were last used, all that were since the last time in one write.
@@ -229,7 +230,7 @@ public final class Repository: Sendable {
     guard !uses.isEmpty else { return }
     do {
       try await writes.write { writer throws(RepositoryError) in
-        try storing { () throws(SQLiteError) in try writer.writeKeyUses(uses) }
+        try rethrowing { () throws(SQLiteError) in try writer.writeKeyUses(uses) }
       }
     } catch {
       keyUses.giveBack(uses)
@@ -268,7 +269,7 @@ public final class Repository: Sendable {
   public func shrinkLog() async throws(RepositoryError) {
     guard state.writeAheadLogBytes > walBytesMax else { return }
     try await writes.betweenGroups { writer throws(RepositoryError) in
-      try storing { () throws(SQLiteError) in try writer.emptyLog() }
+      try rethrowing { () throws(SQLiteError) in try writer.emptyLog() }
     }
   }
 

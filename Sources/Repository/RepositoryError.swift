@@ -86,7 +86,7 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
 }
 
 /// Runs SQLite calls in a function that throws the repository's errors.
-func storing<T>(_ body: () throws(SQLiteError) -> T) throws(RepositoryError) -> T {
+func rethrowing<T>(_ body: () throws(SQLiteError) -> T) throws(RepositoryError) -> T {
   do {
     return try body()
   } catch {

@@ -30,9 +30,9 @@ public struct Snapshot: ~Copyable {
   }
 
   /// Whether requests need an API key: from the first one that was ever made, by whomever.
-  public mutating func requiresKey() throws(RepositoryError) -> Bool {
+  public mutating func hasAPIKeys() throws(RepositoryError) -> Bool {
     if repository.hasSeenKey.load(ordering: .relaxed) { return true }
-    let hasKey = try lend().hasAPIKey()
+    let hasKey = try lend().hasAPIKeys()
     if hasKey { repository.hasSeenKey.store(true, ordering: .relaxed) }
     return hasKey
   }

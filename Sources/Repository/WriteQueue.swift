@@ -43,13 +43,13 @@ final class WriteQueue: @unchecked Sendable {
   /// A request: runs inside the group, and is answered once the group's end is known.
   private struct Write: Sendable {
     /// Also tells the request's own error.
-    let run: @Sendable (Writer) -> (answer: Answer, error: RepositoryError?)
+    let run: @Sendable (Writer) -> (complete: Completion, error: RepositoryError?)
     /// For a request that never ran.
     let refuse: @Sendable (RepositoryError) -> Void
     let queuedAt = ContinuousClock.now
   }
   /// Answers with the group's error, or with the request's own result when there is none.
-  private typealias Answer = @Sendable (RepositoryError?) -> Void
+  private typealias Completion = @Sendable (RepositoryError?) -> Void
 
   /// - Parameters:
   ///   - writesMax: How many may wait.
@@ -83,11 +83,11 @@ final class WriteQueue: @unchecked Sendable {
         Write(
           run: { writer in
             let result = Result { () throws(RepositoryError) in try writer.inSavepoint(body) }
-            let answer: Answer = { error in
+            let complete: Completion = { error in
               continuation.resume(returning: error.map { .failure($0) } ?? result)
             }
-            guard case .failure(let error) = result else { return (answer, nil) }
-            return (answer, error)
+            guard case .failure(let error) = result else { return (complete, nil) }
+            return (complete, error)
           },
           refuse: { continuation.resume(returning: .failure($0)) }))
     }
@@ -177,7 +177,7 @@ final class WriteQueue: @unchecked Sendable {
 
   private func run(_ group: [Write], on writer: Writer) {
     let start = ContinuousClock.now
-    var answers: [Answer] = []
+    var completions: [Completion] = []
     var groupError: RepositoryError?
     var hasChanges = false
     /// Of a request that found the disk, the memory or the file missing.
@@ -185,8 +185,8 @@ final class WriteQueue: @unchecked Sendable {
     do throws(RepositoryError) {
       try begin(writer)
       for write in group {
-        let (answer, error) = write.run(writer)
-        answers.append(answer)
+        let (complete, error) = write.run(writer)
+        completions.append(complete)
         // SQLite took everybody's work back together with the one request that failed.
         if let error, writer.hasLostGroup { throw error }
         if case .unavailable = error { lack = error }
@@ -210,9 +210,9 @@ final class WriteQueue: @unchecked Sendable {
         state.logWriteBackError = writer.logWriteBackError
       }
     }
-    for answer in answers { answer(groupError) }
+    for complete in completions { complete(groupError) }
     if let groupError {
-      for write in group.dropFirst(answers.count) { write.refuse(groupError) }
+      for write in group.dropFirst(completions.count) { write.refuse(groupError) }
       if case .commitUnknown = groupError { stop(writer) }
     }
     whenGroupEnded(

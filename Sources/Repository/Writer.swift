@@ -109,11 +109,11 @@ final class Writer {
   func createConversation(
     metadata: Metadata, in project: ProjectID, once key: IdempotencyKey,
     answer: (Conversation) -> String
-  ) throws(RepositoryError) -> RememberedAnswer {
+  ) throws(RepositoryError) -> StoredResponse {
     if let known = try idempotency.answer(to: key, in: project, now: now()) { return known }
-    return try storing { () throws(SQLiteError) in
+    return try rethrowing { () throws(SQLiteError) in
       let (conversation, number) = try createConversation(metadata: metadata, in: project)
-      let answer = RememberedAnswer(
+      let answer = StoredResponse(
         text: answer(conversation), contentHash: conversation.contentHash, isReplay: false)
       try idempotency.remember(answer, to: key, in: project, conversation: number, now: now())
       return answer
@@ -143,7 +143,7 @@ final class Writer {
     if precondition: Precondition
   ) throws(RepositoryError) -> Conversation {
     let number = try requireNumber(of: id, in: project)
-    let stored = try storing { () throws(SQLiteError) in try storedMetadata(number) }
+    let stored = try rethrowing { () throws(SQLiteError) in try storedMetadata(number) }
     try require(precondition, id, stored)
     if stored == nil, case .merge = change { throw .unreadableConversation(id) }
     let metadata: Metadata
@@ -152,7 +152,7 @@ final class Writer {
     } catch {
       throw .metadata(error)
     }
-    try storing { () throws(SQLiteError) in
+    try rethrowing { () throws(SQLiteError) in
       if stored == nil {
         // A set with a row that cannot be shown is not worth comparing.
         deletePairs.bind(":conversation", number)
@@ -194,10 +194,10 @@ final class Writer {
   ) throws(RepositoryError) {
     let number = try requireNumber(of: id, in: project)
     if !precondition.isEmpty {
-      let stored = try storing { () throws(SQLiteError) in try storedMetadata(number) }
+      let stored = try rethrowing { () throws(SQLiteError) in try storedMetadata(number) }
       try require(precondition, id, stored)
     }
-    try storing { () throws(SQLiteError) in
+    try rethrowing { () throws(SQLiteError) in
       deleteConversation.bind(":number", number)
       try deleteConversation.run()
     }
@@ -214,7 +214,7 @@ final class Writer {
     of id: ConversationID, in project: ProjectID
   ) throws(RepositoryError) -> Int64 {
     defer { selectConversation.reset() }
-    let isThere = try storing { () throws(SQLiteError) in
+    let isThere = try rethrowing { () throws(SQLiteError) in
       try selectConversation.bind(":id", id.description)
       selectConversation.bind(":project", project.number)
       return try selectConversation.step()
@@ -286,10 +286,10 @@ final class Writer {
   func inSavepoint<T>(
     _ body: (Writer) throws(RepositoryError) -> T
   ) throws(RepositoryError) -> T {
-    try storing { () throws(SQLiteError) in try savepoint.run() }
+    try rethrowing { () throws(SQLiteError) in try savepoint.run() }
     do {
       let result = try body(self)
-      try storing { () throws(SQLiteError) in try releaseSavepoint.run() }
+      try rethrowing { () throws(SQLiteError) in try releaseSavepoint.run() }
       return result
     } catch {
       // After a damaged page SQLite may refuse to commit, which would leave the group's end unknown.

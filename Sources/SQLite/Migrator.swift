@@ -38,7 +38,7 @@ public struct Migrator: Sendable {
   ///
   /// - Throws: `.foreign`, `.newer`, or `.sqlite` (`.notADatabase` for a file of another kind).
   public func state(of connection: borrowing Connection) throws(MigrationError) -> State {
-    let (id, version, isEmpty) = try reading { () throws(SQLiteError) in
+    let (id, version, isEmpty) = try rethrowing { () throws(SQLiteError) in
       // One statement, and so one moment: another process may be migrating.
       let row = try connection.prepare(
         """
@@ -67,7 +67,7 @@ public struct Migrator: Sendable {
     while try state(of: connection).version < newestVersion {
       // Foreign keys are off while a table is rebuilt, and checked afterwards; the switch does
       // nothing inside a transaction (https://www.sqlite.org/lang_altertable.html, section 7).
-      try reading { () throws(SQLiteError) in
+      try rethrowing { () throws(SQLiteError) in
         try connection.execute("PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE")
       }
       do {
@@ -85,7 +85,7 @@ public struct Migrator: Sendable {
   private func applyNext(_ connection: borrowing Connection) throws(MigrationError) -> String? {
     let version = try state(of: connection).version
     guard version < newestVersion else {
-      try reading { () throws(SQLiteError) in try connection.execute("COMMIT") }
+      try rethrowing { () throws(SQLiteError) in try connection.execute("COMMIT") }
       return nil
     }
     let (name, sql) = migrations[version]
@@ -107,7 +107,7 @@ public struct Migrator: Sendable {
   }
 
   /// Runs what only reads or locks, so that its error is not blamed on a migration.
-  private func reading<T>(_ body: () throws(SQLiteError) -> T) throws(MigrationError) -> T {
+  private func rethrowing<T>(_ body: () throws(SQLiteError) -> T) throws(MigrationError) -> T {
     do {
       return try body()
     } catch {

@@ -130,7 +130,7 @@ struct ServeCommand: ParsableCommand {
     _ settings: Settings
   ) throws(DatabaseError) -> String? {
     let requiresKey =
-      try settings.api.requiresKeys ? true : APIKeys.wereEverMade(path: settings.databasePath)
+      try settings.api.requiresKeys ? true : Repository.hasAPIKeys(path: settings.databasePath)
     if !requiresKey {
       return "since there is no API key yet and anybody who reaches the port could read and change "
         + "everything: make one with 'conversationd keys create'"

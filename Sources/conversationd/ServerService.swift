@@ -73,7 +73,7 @@ struct ServerService: Sendable {
       metadata: [
         "database": "\(settings.databasePath)",
         "version": "\(Conversationd.version)",
-        "api_keys": (try? repository.requiresKey()) == true ? "required" : "none yet",
+        "api_keys": (try? repository.hasAPIKeys()) == true ? "required" : "none yet",
       ])
     if server.connectionsMax < settings.server.connectionsMax {
       logger.warning(

@@ -81,7 +81,7 @@ import Testing
 
   @Test(arguments: errors.keys.sorted())
   func `an error is answered as in its example`(name: String) throws {
-    let answer = ErrorAnswer(try #require(Self.errors[name]))
+    let answer = ErrorResponse(try #require(Self.errors[name]))
     let (key, described) = try #require(
       try document.responses.first { $0.value.examples.keys.contains(name) })
     #expect(try answered(answer.response) == described.examples[name])
@@ -129,7 +129,7 @@ import Testing
       _ = try route.operation(for: request)
       Issue.record("PUT is allowed")
     } catch {
-      let allow = ErrorAnswer(error).headers[.allow]
+      let allow = ErrorResponse(error).headers[.allow]
       let header = try document.components("headers")["Allow"]
       #expect(header?["example"] as? String == allow)
     }

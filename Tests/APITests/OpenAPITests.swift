@@ -122,7 +122,7 @@ import Testing
       at: sources, includingPropertiesForKeys: nil
     ).filter {
       $0.lastPathComponent.hasSuffix("Error.swift")
-        || $0.lastPathComponent.hasSuffix("ErrorAnswer.swift")
+        || $0.lastPathComponent.hasSuffix("ErrorResponse.swift")
     }
     .map { try String(contentsOf: $0, encoding: .utf8) }.joined()
     let given = source.matches(of: /code: (?:[^",\n]* \?\? )?"(\w+)"/).map { String($0.output.1) }

@@ -96,8 +96,8 @@ private func check(_ metadata: Metadata) throws {
 
 /// A refusal is answered with a 4xx whose JSON says what it should.
 @discardableResult
-func checkRefusal(_ error: APIError) throws -> ErrorAnswer {
-  let answer = ErrorAnswer(error)
+func checkRefusal(_ error: APIError) throws -> ErrorResponse {
+  let answer = ErrorResponse(error)
   try require(answer.status.kind == .clientError, "answered with \(answer.status)")
   try require(error.cause == nil, "counts as the server's fault")
   let json = try JSON(parsing: answer.response.body)

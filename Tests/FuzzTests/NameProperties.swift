@@ -16,16 +16,16 @@ func checkNames(_ input: [UInt8]) throws {
   try require(idempotencyKey?.text.bytes ?? text.bytes == text.bytes, "another idempotency key")
   let scalars = text.unicodeScalars.count
   try require(
-    ErrorAnswer.shown(text).bytes == text.bytes || (scalars > 20 && shownCount(text) == 9),
+    ErrorResponse.shown(text).bytes == text.bytes || (scalars > 20 && shownCount(text) == 9),
     "a key is shown too long")
   try require(
-    ErrorAnswer.masked(text) == "***"
-      || (scalars >= 16 && ErrorAnswer.masked(text).unicodeScalars.count == 13),
+    ErrorResponse.masked(text) == "***"
+      || (scalars >= 16 && ErrorResponse.masked(text).unicodeScalars.count == 13),
     "a secret is shown")
-  try require(["a string", "a decimal number"].contains(ErrorAnswer.kind(text)), "another kind")
+  try require(["a string", "a decimal number"].contains(ErrorResponse.kind(text)), "another kind")
 }
 
-private func shownCount(_ text: String) -> Int { ErrorAnswer.shown(text).unicodeScalars.count }
+private func shownCount(_ text: String) -> Int { ErrorResponse.shown(text).unicodeScalars.count }
 
 private func checkID(_ text: String) throws(Violation) {
   let isID =

@@ -137,7 +137,7 @@ import Testing
     #expect(throws: APIKeysError.malformedName) { try keys.create(name, project: "new") }
     #expect(try test.count("api_keys") == 0)
     #expect(try test.count("projects") == 1)
-    #expect(try !test.repository.requiresKey())
+    #expect(try !test.repository.hasAPIKeys())
   }
 
   @Test(arguments: [
@@ -186,20 +186,20 @@ import Testing
 
   @Test func `keys are required from the first one on, also when all are revoked`() async throws {
     let test = try TestRepository()
-    #expect(try !test.repository.requiresKey())
-    #expect(try !APIKeys.wereEverMade(path: test.path))
+    #expect(try !test.repository.hasAPIKeys())
+    #expect(try !Repository.hasAPIKeys(path: test.path))
     let keys = try APIKeys(path: test.path, now: 1000)
     _ = try keys.create("a", project: "other", lifetimeSeconds: 1)
-    #expect(try test.repository.requiresKey())
+    #expect(try test.repository.hasAPIKeys())
     try keys.revoke(name: "a")
-    #expect(try test.repository.requiresKey())
-    #expect(try APIKeys.wereEverMade(path: test.path))
+    #expect(try test.repository.hasAPIKeys())
+    #expect(try Repository.hasAPIKeys(path: test.path))
 
     // Nor is it forgotten with the process.
     let reopened = try await test.reopened(now: Repository.unixSeconds)
-    #expect(try reopened.requiresKey())
+    #expect(try reopened.hasAPIKeys())
     await reopened.close()
-    #expect(try APIKeys.wereEverMade(path: test.path))
+    #expect(try Repository.hasAPIKeys(path: test.path))
   }
 
   @Test func `a lock that another process holds is told, and nothing is stored`() throws {
@@ -255,12 +255,12 @@ import Testing
       let before = try Data(contentsOf: URL(filePath: path))
       #expect(throws: expected) { _ = try APIKeys(path: path) }
       if case .notMigrated = expected {
-        #expect(try !APIKeys.wereEverMade(path: path))
+        #expect(try !Repository.hasAPIKeys(path: path))
       } else {
-        #expect(throws: expected) { _ = try APIKeys.wereEverMade(path: path) }
+        #expect(throws: expected) { _ = try Repository.hasAPIKeys(path: path) }
       }
       #expect(try Data(contentsOf: URL(filePath: path)) == before)
     }
-    #expect(try !APIKeys.wereEverMade(path: folder.file("none.db")))
+    #expect(try !Repository.hasAPIKeys(path: folder.file("none.db")))
   }
 }

@@ -62,7 +62,7 @@ struct FaultWrite: Sendable, CustomTestStringConvertible {
       },
       FaultWrite(testDescription: "probe the disk") {
         try await $0.writes.write { writer throws(RepositoryError) in
-          try storing { () throws(SQLiteError) in try writer.touch() }
+          try rethrowing { () throws(SQLiteError) in try writer.touch() }
         }
       } change: { _ in
       },

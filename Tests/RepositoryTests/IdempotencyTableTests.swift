@@ -28,7 +28,7 @@ import Testing
     let test = try repository(records: 300, now: 1250)
     for (first, count) in [(101, 200), (201, 100), (251, 50), (251, 50)] {
       try await test.repository.writes.write { writer throws(RepositoryError) in
-        try storing { () throws(SQLiteError) in try writer.forgetIdempotencyKeys(through: 250) }
+        try rethrowing { () throws(SQLiteError) in try writer.forgetIdempotencyKeys(through: 250) }
       }
       #expect(try test.count("idempotency_keys") == count)
       let oldest = try test.outsider().integer("SELECT min(created_at) FROM idempotency_keys")
@@ -98,7 +98,7 @@ import Testing
     #expect(connection.changeCount == 100)
     let key = try #require(IdempotencyKey("new", request: []))
     _ = try table.answer(to: key, in: .default, now: 1100)
-    let answer = RememberedAnswer(
+    let answer = StoredResponse(
       text: "", contentHash: try #require(ContentHash(String(repeating: "0", count: 32))),
       isReplay: false)
     try table.remember(answer, to: key, in: .default, conversation: 1, now: 1100)

@@ -9,7 +9,7 @@ import Testing
   private func create(
     _ repository: Repository, _ key: String, request: String = "{}",
     _ pairs: KeyValuePairs<String, String> = ["a": "1"], in project: ProjectID = .default
-  ) async throws -> RememberedAnswer {
+  ) async throws -> StoredResponse {
     let key = try #require(IdempotencyKey(key, request: Array(request.utf8)))
     return try await repository.createConversation(
       metadata: metadata(pairs), in: project, once: key

@@ -39,7 +39,7 @@ import Testing
         try $0.access(keyHash: APIKey.hash(of: "sk-other"))?.projectName ?? "no access"
       },
       Read(testDescription: "whether there are API keys", answer: "true") {
-        "\(try $0.requiresKey())"
+        "\(try $0.hasAPIKeys())"
       },
     ]
 

@@ -17,7 +17,7 @@ import Testing
     for _ in 0..<2 {
       #expect(try test.repository.conversation(conversation.id, in: .default) == conversation)
       #expect(try test.repository.access(keyHash: hash) != nil)
-      #expect(try test.repository.requiresKey())
+      #expect(try test.repository.hasAPIKeys())
       try await test.repository.forgetOldIdempotencyKeys()
       try test.repository.checkReadiness()
       try test.execute(sql)

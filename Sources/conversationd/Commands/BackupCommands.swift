@@ -91,7 +91,7 @@ struct RestoreCommand: ParsableCommand {
       throw Failure(error, from: file, to: path, hint: "; --overwrite replaces it")
     }
     print("restored '\(path)' from '\(file)', and checked it")
-    if (try? APIKeys.wereEverMade(path: path)) == true {
+    if (try? Repository.hasAPIKeys(path: path)) == true {
       print("keys that were revoked after that backup count again; see 'conversationd keys list'")
     }
   }

@@ -61,7 +61,7 @@ extension KeysCommand {
             "database '\(path)' does not exist; 'conversationd migrate' creates it, or name another "
               + "one with --database")
         }
-        let isFirst = try !APIKeys.wereEverMade(path: path)
+        let isFirst = try !Repository.hasAPIKeys(path: path)
         let keys = try settings.openKeys()
         let key = try keys.create(
           name: name, project: project, isReadOnly: readOnly, lifetimeSeconds: expires?.seconds)

@@ -2,7 +2,7 @@ internal import Conversations
 internal import HTTPTypes
 internal import Repository
 
-extension ErrorAnswer {
+extension ErrorResponse {
   init(_ error: MetadataError) {
     switch error {
     case .tooManyPairs(let count):

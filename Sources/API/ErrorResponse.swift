@@ -6,7 +6,7 @@ internal import Repository
 
 /// An error as a client sees it (contract, section 4). The one place where an error gets its status,
 /// its code and its words.
-struct ErrorAnswer {
+struct ErrorResponse {
   let status: HTTPResponse.Status
   let message: String
   var param: String?
@@ -101,7 +101,8 @@ struct ErrorAnswer {
       self.init(error)
     case .notReady(let error):
       self.init(
-        .serviceUnavailable, "Not ready: \(error).", code: ErrorAnswer(error).code ?? "unavailable",
+        .serviceUnavailable, "Not ready: \(error).",
+        code: ErrorResponse(error).code ?? "unavailable",
         headers: [.retryAfter: Self.retryAfterSeconds])
     }
   }
