@@ -76,7 +76,9 @@ class Server:
             f"printed {self.address_line!r}, logged {self.log()}")
         self.url = self.address_line.split()[-1]
         host, _, port = self.url.removeprefix(f"{scheme}://").rpartition(":")
-        self.host, self.port = host.strip("[]"), int(port)
+        # A machine need not know the name: RFC 6761, section 6.3.
+        self.host = "127.0.0.1" if host == "localhost" else host.strip("[]")
+        self.port = int(port)
         return self
 
     def _first_line(self):
