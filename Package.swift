@@ -92,7 +92,7 @@ let package = Package(
     .testTarget(
       name: "APITests",
       dependencies: [
-        "API", "Conversations", "HTTP", "Repository", "SQLite", "TestSupport",
+        "API", "Conversations", "HTTP", "JSON", "Repository", "SQLite", "TestSupport",
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: house),

@@ -21,6 +21,8 @@ public struct API: Sendable {
     public var requiresKeys: Bool
     /// The proxies whose `X-Forwarded-For` is believed.
     public var trustedProxies: [NetworkRange]
+    /// The types that items may have beside those that this version knows.
+    public var moreItemTypes: [String] = []
 
     /// - Parameters:
     ///   - logsRequests: Whether each request gets a line in the log.
@@ -49,6 +51,7 @@ public struct API: Sendable {
   let crossOrigin: CrossOrigin
   private let rateLimit: RateLimit?
   let settings: Settings
+  let itemTypes: ItemTypes
 
   /// - Parameters:
   ///   - repository: Where the conversations are.
@@ -65,6 +68,7 @@ public struct API: Sendable {
     self.metrics = metrics
     self.connections = connections
     self.settings = settings
+    itemTypes = ItemTypes(more: settings.moreItemTypes)
     crossOrigin = CrossOrigin(origins: settings.corsOrigins)
     rateLimit = RateLimit(perMinute: settings.requestsPerMinuteMax)
   }

@@ -13,8 +13,6 @@ enum BodyError: Error, Sendable {
   case notObject(JSON.Kind)
   /// A required member is missing.
   case missingParameter(String)
-  /// Items in a new conversation.
-  case itemsUnsupported
   /// `metadata` is neither an object nor null.
   case metadataNotObject(JSON.Kind)
   /// A value in `metadata` is not a string.
@@ -47,12 +45,6 @@ extension ErrorResponse {
       self.init(
         .badRequest, "Missing required parameter: '\(name)'.", param: name,
         code: "missing_required_parameter")
-    case .itemsUnsupported:
-      self.init(
-        .badRequest,
-        "Unsupported parameter: 'items'. This server does not store items; leave the parameter "
-          + "out, or send null or an empty array.",
-        param: "items", code: "unsupported_parameter")
     case .metadataNotObject(let kind):
       self.init(
         .badRequest,

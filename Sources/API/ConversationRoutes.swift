@@ -25,15 +25,18 @@ extension API {
   /// `POST /v1/conversations`
   func createConversation(_ call: Call) async throws(APIError) -> Response {
     let key = try idempotencyKey(call.request)
-    let metadata = try RequestBody(call.request).creation()
+    let (metadata, items) = try RequestBody(call.request).creation(itemReader)
     guard let key else {
       let conversation = try await rethrowing { () async throws(RepositoryError) in
-        try await repository.createConversation(metadata: metadata, in: call.project)
+        try await repository.createConversation(
+          metadata: metadata, items: items, in: call.project)
       }
       return Response(conversation)
     }
     let answer = try await rethrowing { () async throws(RepositoryError) in
-      try await repository.createConversation(metadata: metadata, in: call.project, once: key) {
+      try await repository.createConversation(
+        metadata: metadata, items: items, in: call.project, once: key
+      ) {
         String(decoding: JSONBody.conversation($0).bytes, as: UTF8.self)
       }
     }
@@ -97,21 +100,25 @@ extension API {
   }
 
   /// What cannot be an id matches no row, and is not told apart from one that matches none.
-  private func conversationID(_ call: Call) throws(APIError) -> ConversationID {
+  func conversationID(_ call: Call) throws(APIError) -> ConversationID {
     let text = call.pathParameters[0]
     guard let id = ConversationID(text) else { throw .conversationNotFound(id: text) }
     return id
   }
 
-  private func idempotencyKey(_ request: Request) throws(APIError) -> IdempotencyKey? {
+  /// - Parameter path: What a repeat must have too, beside the same body; nil where there is one path.
+  func idempotencyKey(
+    _ request: Request, path: String? = nil
+  ) throws(APIError) -> IdempotencyKey? {
     guard let text = request.headers.value(of: .idempotencyKey),
       case .bytes(let body) = request.body
     else { return nil }
-    guard let key = IdempotencyKey(text, request: body) else { throw .malformedIdempotencyKey }
+    let bytes = path.map { Array($0.utf8) + [0] + body } ?? body
+    guard let key = IdempotencyKey(text, request: bytes) else { throw .malformedIdempotencyKey }
     return key
   }
 
-  private func rethrowing<T>(
+  func rethrowing<T>(
     _ id: ConversationID? = nil, _ body: () async throws(RepositoryError) -> T
   ) async throws(APIError) -> T {
     do {
@@ -123,7 +130,7 @@ extension API {
 }
 
 extension Response {
-  fileprivate init(_ conversation: Conversation) {
+  init(_ conversation: Conversation) {
     self.init(json: .conversation(conversation))
     headers[.eTag] = conversation.contentHash.entityTag
   }

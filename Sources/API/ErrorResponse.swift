@@ -87,6 +87,8 @@ struct ErrorResponse {
     case .unknownParameter(let name):
       self.init(
         .badRequest, "Unknown parameter: '\(name)'.", param: name, code: "unknown_parameter")
+    case .item(let error):
+      self.init(error)
     case .metadata(let error):
       self.init(error)
     case .malformedIdempotencyKey:

@@ -37,10 +37,10 @@ extension ErrorResponse {
     "line \(position.line), column \(position.column)"
   }
 
-  /// A key over 20 characters is shown by its ends.
-  static func shown(_ key: String) -> String {
-    let scalars = key.unicodeScalars
-    guard scalars.count > 20 else { return key }
+  /// What is longer than most, as a key over 20 characters, is shown by its ends.
+  static func shown(_ text: String, over limit: Int = 20) -> String {
+    let scalars = text.unicodeScalars
+    guard scalars.count > limit else { return text }
     return "\(String(scalars.prefix(3)))...\(String(scalars.suffix(3)))"
   }
 
@@ -51,9 +51,12 @@ extension ErrorResponse {
     return "\(String(scalars.prefix(6)))***\(String(scalars.suffix(4)))"
   }
 
-  /// `'a' or 'b'`
+  /// `'a' or 'b'`, `'a', 'b', or 'c'`
   static func choices(_ words: [String], _ conjunction: String) -> String {
-    words.map { "'\($0)'" }.joined(separator: " \(conjunction) ")
+    let quoted = words.map { "'\($0)'" }
+    guard quoted.count > 2 else { return quoted.joined(separator: " \(conjunction) ") }
+    return quoted.dropLast().joined(separator: ", ") + ", \(conjunction) "
+      + quoted[quoted.count - 1]
   }
 
   /// What a query parameter would be in JSON; its value is always text.

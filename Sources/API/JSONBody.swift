@@ -37,6 +37,29 @@ struct JSONBody: Sendable {
     }
   }
 
+  /// Contract, section 8.5.
+  static func items(_ items: [Item], hasMore: Bool) -> JSONBody {
+    JSONBody { json in
+      json.raw(#"{"object":"list","data":["#)
+      var separator: StaticString = ""
+      for item in items {
+        json.raw(separator)
+        json.item(item)
+        separator = ","
+      }
+      json.raw(#"],"first_id":"#)
+      json.stringOrNull(items.first?.id.description)
+      json.raw(hasMore ? #","has_more":true,"last_id":"# : #","has_more":false,"last_id":"#)
+      json.stringOrNull(items.last?.id.description)
+      json.raw("}")
+    }
+  }
+
+  /// Contract, section 8.1.
+  static func item(_ item: Item) -> JSONBody {
+    JSONBody { $0.item(item) }
+  }
+
   /// Contract, section 3.
   static func deletion(of id: ConversationID) -> JSONBody {
     JSONBody { json in
@@ -80,5 +103,16 @@ extension JSONWriter {
       separator = ","
     }
     raw("}}")
+  }
+
+  fileprivate mutating func item(_ item: Item) {
+    raw(#"{"id":"#)
+    string(item.id.description)
+    raw(#","type":"#)
+    string(item.type)
+    // What follows the opening brace: the members, or the closing brace.
+    let rest = item.fields.dropFirst()
+    if rest.count > 1 { raw(",") }
+    raw(rest)
   }
 }

@@ -48,12 +48,7 @@ struct ListParameters {
     switch name {
     case "limit": query.limit = try Self.limit(value)
     case "order":
-      guard let order = ConversationQuery.Order(rawValue: value) else {
-        throw .parameter(
-          .notAChoice(
-            name: name, value: value, choices: ConversationQuery.Order.allCases.map(\.rawValue)))
-      }
-      query.order = order
+      query.order = try Self.order(value)
     case "after": query.after = try Self.id(name, value)
     case "before": query.before = try Self.id(name, value)
     case "created_at[gte]": raiseStart(to: try Self.integer(name, value))
@@ -98,7 +93,16 @@ struct ListParameters {
     return id
   }
 
-  private static func limit(_ value: String) throws(APIError) -> Int {
+  static func order(_ value: String) throws(APIError) -> ConversationQuery.Order {
+    guard let order = ConversationQuery.Order(rawValue: value) else {
+      throw .parameter(
+        .notAChoice(
+          name: "order", value: value, choices: ConversationQuery.Order.allCases.map(\.rawValue)))
+    }
+    return order
+  }
+
+  static func limit(_ value: String) throws(APIError) -> Int {
     let number = try integer("limit", value)
     let limits = ConversationQuery.limits
     if number < limits.lowerBound {

@@ -47,6 +47,18 @@ extension ErrorResponse {
     switch error {
     case .conversationNotFound:
       self.init(.notFound, "Conversation not found.")
+    case .itemNotFound, .referencedItemNotFound, .itemCursorNotFound:
+      self.init(.notFound, "Item not found.")
+    case .itemAlreadyInConversation:
+      self.init(ItemError.alreadyThere)
+    case .copiesTooLarge(let bytesMax):
+      self.init(APIError.bodyTooLarge(bytesMax: bytesMax))
+    case .unreadableItem:
+      self.init(
+        .internalServerError,
+        "The item cannot be shown: what is stored is not valid. 'conversationd check' on the "
+          + "server names what is wrong.",
+        headers: [.shouldRetry: "false"])
     case .metadata(let error):
       self.init(error)
     case .idempotencyKeyReused:

@@ -51,13 +51,18 @@ struct RequestBody {
     }
   }
 
-  /// The metadata of a new conversation.
-  func creation() throws(APIError) -> Metadata {
+  /// The metadata and the items of a new conversation.
+  func creation(_ reader: ItemReader) throws(APIError) -> (Metadata, [AddedItem]) {
     try refuseUnknown(except: ["metadata", "items"])
-    if let items = object?["items"], items.kind != .null, items.elements?.isEmpty != true {
-      throw .body(.itemsUnsupported)
-    }
-    return try object?["metadata"].map(metadata) ?? .empty
+    let metadata = try object?["metadata"].map(metadata) ?? .empty
+    return (metadata, try reader.created(object?["items"]))
+  }
+
+  /// The items that are added to a conversation.
+  func append(_ reader: ItemReader) throws(APIError) -> [AddedItem] {
+    guard let items = object?["items"] else { throw .body(.missingParameter("items")) }
+    try refuseUnknown(except: ["items"])
+    return try reader.appended(items)
   }
 
   /// The metadata that an update sets.

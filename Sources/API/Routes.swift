@@ -32,9 +32,10 @@ struct Operation: Sendable {
   }
 
   static func atOnce(
-    _ method: HTTPRequest.Method, isTiny: Bool = false, _ handler: @escaping PromptHandler
+    _ method: HTTPRequest.Method, takesQuery: Bool = false, isTiny: Bool = false,
+    _ handler: @escaping PromptHandler
   ) -> Operation {
-    Operation(method: method, takesQuery: false, isTiny: isTiny, handler: .atOnce(handler))
+    Operation(method: method, takesQuery: takesQuery, isTiny: isTiny, handler: .atOnce(handler))
   }
 }
 
@@ -79,6 +80,20 @@ struct Route: Sendable {
       .on(.post) { api, call async throws(APIError) in try await api.updateConversation(call) },
       .on(.patch) { api, call async throws(APIError) in try await api.patchConversation(call) },
       .on(.delete) { api, call async throws(APIError) in try await api.deleteConversation(call) }),
+    Route(
+      "/v1/conversations/{conversation_id}/items",
+      .on(.get, takesQuery: true) { api, call async throws(APIError) in
+        try await api.listItems(call)
+      },
+      .on(.post, takesQuery: true) { api, call async throws(APIError) in
+        try await api.createItems(call)
+      }),
+    Route(
+      "/v1/conversations/{conversation_id}/items/{item_id}",
+      .on(.delete) { api, call async throws(APIError) in try await api.deleteItem(call) },
+      .atOnce(.get, takesQuery: true) { api, call, snapshot throws(APIError) in
+        try api.retrieveItem(call, &snapshot)
+      }),
     Route(
       "/healthz", for: .everybody,
       .atOnce(.get, isTiny: true) { api, _, _ throws(APIError) in api.health() }),

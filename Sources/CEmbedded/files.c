@@ -24,6 +24,9 @@ static const unsigned char migration_4[] = {
 static const unsigned char migration_5[] = {
 #embed "../../migrations/0005_remember_newest_deleted.sql"
 };
+static const unsigned char migration_6[] = {
+#embed "../../migrations/0006_store_items.sql"
+};
 
 static const struct conversationd_file files[] = {
     {"Sources/API/openapi.json", openapi, sizeof openapi},
@@ -32,6 +35,7 @@ static const struct conversationd_file files[] = {
     {"migrations/0003_remember_idempotency_keys.sql", migration_3, sizeof migration_3},
     {"migrations/0004_create_api_keys.sql", migration_4, sizeof migration_4},
     {"migrations/0005_remember_newest_deleted.sql", migration_5, sizeof migration_5},
+    {"migrations/0006_store_items.sql", migration_6, sizeof migration_6},
 };
 
 struct conversationd_file conversationd_embedded_file(size_t index) {

@@ -24,6 +24,8 @@ public enum DatabaseFinding: Equatable, Sendable {
   case tooManyPairs(conversation: String, count: Int)
   /// A pair whose key or value is not UTF-8; the key is repaired.
   case notUTF8(conversation: String, key: String)
+  /// An item that is not UTF-8, no JSON object, or of another project than its conversation.
+  case unreadableItem(conversation: String, item: String)
   /// A pair that is over a limit, or holds U+0000.
   case limit(conversation: String, key: String)
 }
@@ -34,6 +36,8 @@ public struct DatabaseReport: Sendable {
   public internal(set) var conversationCount = 0
   /// How many pairs they have, as far as they could be read.
   public internal(set) var pairCount = 0
+  /// How many items they have, as far as they could be read.
+  public internal(set) var itemCount = 0
   /// What is wrong; empty when all is well.
   public internal(set) var findings: [DatabaseFinding] = []
 }

@@ -15,6 +15,7 @@ final class QueryReader {
   private let selectFirstAfter: Statement
   private let selectLastBefore: Statement
   private let selectConversation: Statement
+  private let itemPages: ItemPages
   private var idleStreams: [NumberStream] = []
 
   init(path: String, busyTimeoutMilliseconds: Int) throws(SQLiteError) {
@@ -23,6 +24,7 @@ final class QueryReader {
     try connection.execute("PRAGMA cache_size = -\(Repository.readerCacheKiB)")
     begin = try connection.prepare("BEGIN")
     commit = try connection.prepare("COMMIT")
+    itemPages = try ItemPages(connection)
     selectFirstAfter = try connection.prepare(
       "SELECT number FROM conversations WHERE id > :place ORDER BY id LIMIT 1")
     selectLastBefore = try connection.prepare(
@@ -35,6 +37,18 @@ final class QueryReader {
       WHERE conversations.number = :number AND conversations.project = :project
       ORDER BY metadata.key
       """)
+  }
+
+  /// Reads a page of a conversation's items, as of one moment.
+  ///
+  /// - Parameter isOver: Asked again and again; true ends the query.
+  /// - Throws: `.conversationNotFound`, `.itemCursorNotFound`, `.queryTimeout`.
+  func items(
+    _ query: ItemQuery, of id: ConversationID, in project: ProjectID, isOver: () -> Bool
+  ) throws(RepositoryError) -> ItemPage {
+    try rethrowing { () throws(SQLiteError) in try begin.run() }
+    defer { try? commit.run() }
+    return try itemPages.page(query, of: id, in: project, isOver: isOver)
   }
 
   /// Reads one page, as of one moment.

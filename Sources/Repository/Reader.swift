@@ -9,6 +9,7 @@ final class Reader {
   private let connection: Connection
   private let selectPairs: Statement
   private let select: Statement
+  private let selectItem: Statement
   private let selectOldKey: Statement
   private let selectDataVersion: Statement
   private let selectAccess: Statement
@@ -48,8 +49,19 @@ final class Reader {
       WHERE conversations.id = :id AND conversations.project = :project
       ORDER BY metadata.key
       """)
+    selectItem = try connection.prepare(
+      """
+      SELECT items.id, items.type, items.fields
+      FROM conversations
+      LEFT JOIN items ON items.project = conversations.project AND items.id = :item
+        AND items.conversation = conversations.number
+      WHERE conversations.id = :id AND conversations.project = :project
+      """)
     selectOldKey = try connection.prepare(
-      "SELECT EXISTS (SELECT 1 FROM idempotency_keys WHERE created_at <= :oldest)")
+      """
+      SELECT EXISTS (SELECT 1 FROM idempotency_keys WHERE created_at <= :oldest)
+        OR EXISTS (SELECT 1 FROM append_idempotency_keys WHERE created_at <= :oldest)
+      """)
     // Differs from before when another connection has committed, of whatever process; a step of it
     // costs a sixth of a look-up.
     selectDataVersion = try connection.prepare("PRAGMA data_version")
@@ -104,6 +116,23 @@ final class Reader {
     }
     guard let metadata else { throw .unreadableConversation(id) }
     return Conversation(id: id, metadata: metadata)
+  }
+
+  /// - Throws: `.conversationNotFound`, `.itemNotFound`, `.unreadableItem`.
+  func item(
+    _ item: String, of id: ConversationID, in project: ProjectID
+  ) throws(RepositoryError) -> Item {
+    defer { selectItem.reset() }
+    let hasRow = try rethrowing { () throws(SQLiteError) in
+      try selectItem.bind(":item", item)
+      try selectItem.bind(":id", id.description)
+      selectItem.bind(":project", project.number)
+      return try selectItem.step()
+    }
+    guard hasRow else { throw .conversationNotFound }
+    guard !selectItem.isNull(0) else { throw .itemNotFound }
+    guard let found = Item(row: selectItem) else { throw .unreadableItem }
+    return found
   }
 
   /// Whether there is an idempotency key of that time or before.

@@ -33,6 +33,8 @@ public final class Repository: Sendable {
     public var idempotencySeconds: Int
     /// How large the write-ahead log may stay once nobody needs what is in it.
     public var walBytesMax: Int
+    /// How large the copies of items may be together that one request makes.
+    public var copiesBytesMax: Int
 
     /// - Parameters:
     ///   - synchronous: When a commit counts as done.
@@ -42,10 +44,12 @@ public final class Repository: Sendable {
     ///   - queryTimeoutMilliseconds: How long a query may take.
     ///   - idempotencySeconds: How long an idempotency key is remembered.
     ///   - walBytesMax: How large the write-ahead log may stay once nobody needs what is in it.
+    ///   - copiesBytesMax: How large the copies of items may be together that one request makes.
     public init(
       synchronous: Synchronous = .full, busyTimeoutMilliseconds: Int = 5000,
       waitingWritesMax: Int = 4096, queryThreads: Int = 2, queryTimeoutMilliseconds: Int = 2000,
-      idempotencySeconds: Int = 86_400, walBytesMax: Int = 32 << 20
+      idempotencySeconds: Int = 86_400, walBytesMax: Int = 32 << 20,
+      copiesBytesMax: Int = 16 << 20
     ) {
       self.synchronous = synchronous
       self.busyTimeoutMilliseconds = busyTimeoutMilliseconds
@@ -54,6 +58,7 @@ public final class Repository: Sendable {
       self.queryTimeoutMilliseconds = queryTimeoutMilliseconds
       self.idempotencySeconds = idempotencySeconds
       self.walBytesMax = walBytesMax
+      self.copiesBytesMax = copiesBytesMax
     }
   }
 
@@ -71,7 +76,7 @@ public final class Repository: Sendable {
   /// nil once it is closed.
   private let file: Mutex<DatabaseFile?>
   let readers: ReaderPool
-  private let queries: QueryPool
+  let queries: QueryPool
   /// Unix seconds.
   let now: @Sendable () -> Int64
   private let idempotencySeconds: Int
@@ -177,14 +182,14 @@ public final class Repository: Sendable {
     }
   }
 
-  /// Stores a new conversation.
+  /// Stores a new conversation, with items in it.
+  ///
+  /// - Throws: `.referencedItemNotFound`, `.itemAlreadyInConversation`, `.copiesTooLarge`.
   public func createConversation(
-    metadata: Metadata, in project: ProjectID
+    metadata: Metadata, items: [AddedItem] = [], in project: ProjectID
   ) async throws(RepositoryError) -> Conversation {
-    try await writes.write { writer throws(RepositoryError) in
-      try rethrowing { () throws(SQLiteError) in
-        try writer.createConversation(metadata: metadata, in: project).conversation
-      }
+    try await writes.write(bytes: items.byteCount) { writer throws(RepositoryError) in
+      try writer.createConversation(metadata: metadata, items: items, in: project).conversation
     }
   }
 
@@ -195,11 +200,12 @@ public final class Repository: Sendable {
   ///   U+0000.
   /// - Throws: `.idempotencyKeyReused`.
   public func createConversation(
-    metadata: Metadata, in project: ProjectID, once key: IdempotencyKey,
+    metadata: Metadata, items: [AddedItem] = [], in project: ProjectID, once key: IdempotencyKey,
     answer: @escaping @Sendable (Conversation) -> String
   ) async throws(RepositoryError) -> StoredResponse {
-    try await writes.write { writer throws(RepositoryError) in
-      try writer.createConversation(metadata: metadata, in: project, once: key, answer: answer)
+    try await writes.write(bytes: items.byteCount) { writer throws(RepositoryError) in
+      try writer.createConversation(
+        metadata: metadata, items: items, in: project, once: key, answer: answer)
     }
   }
 

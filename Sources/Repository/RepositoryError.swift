@@ -14,6 +14,18 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
   case metadata(MetadataError)
   /// The idempotency key was used for a request with other bytes.
   case idempotencyKeyReused
+  /// No such item in the conversation, which is there.
+  case itemNotFound
+  /// The conversation has an item with such an id, or the request has two.
+  case itemAlreadyInConversation
+  /// A reference to an item that the project does not have.
+  case referencedItemNotFound(id: String)
+  /// A place in a list of items that is none of them.
+  case itemCursorNotFound(ItemCursor, id: String)
+  /// The copies that a request asks for are too large together.
+  case copiesTooLarge(bytesMax: Int)
+  /// The item is there, and its row cannot be shown.
+  case unreadableItem
   /// A query reached its deadline.
   case queryTimeout
   /// Nothing can be written at the moment; a repeat may succeed.
@@ -58,6 +70,12 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
     case .preconditionFailed(let failure): "precondition failed: \(failure)"
     case .metadata: "the metadata would break a rule"
     case .idempotencyKeyReused: "an idempotency key was used for another request"
+    case .itemNotFound: "item not found"
+    case .itemAlreadyInConversation: "an item is in the conversation already"
+    case .referencedItemNotFound: "a referenced item was not found"
+    case .itemCursorNotFound: "no such place in a list of items"
+    case .copiesTooLarge(let bytesMax): "copies of items are over \(bytesMax) bytes"
+    case .unreadableItem: "what is stored for an item is not valid"
     case .queryTimeout: "a query reached its deadline"
     case .unavailable(.queueFull(let writesMax)): "\(writesMax) writes are waiting already"
     case .unavailable(.locked): "another process holds the database's lock"
@@ -83,6 +101,14 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
       default: .storage(error)
       }
   }
+}
+
+/// The parameters that are places in a list of items.
+public enum ItemCursor: String, Equatable, Sendable {
+  /// After this item.
+  case after
+  /// Before this item.
+  case before
 }
 
 /// Runs SQLite calls in a function that throws the repository's errors.

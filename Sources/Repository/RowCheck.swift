@@ -5,6 +5,7 @@ internal import SQLite
 final class RowCheck {
   private let selectConversations: Statement
   private let selectPairs: Statement
+  private let selectItems: Statement
   private let begin: Statement
   private let commit: Statement
   private var newest: ConversationID?
@@ -16,6 +17,15 @@ final class RowCheck {
       """
       SELECT number, id, created_at FROM conversations
       WHERE number BETWEEN :first AND :last ORDER BY number
+      """)
+    selectItems = try connection.prepare(
+      """
+      SELECT items.id, items.type, items.fields,
+        coalesce(conversations.id, 'number ' || items.conversation),
+        json_valid(items.fields) AND conversations.project IS items.project
+      FROM items LEFT JOIN conversations ON conversations.number = items.conversation
+      WHERE items.conversation BETWEEN :first AND :last
+      ORDER BY items.conversation, items.number
       """)
     selectPairs = try connection.prepare(
       """
@@ -34,6 +44,7 @@ final class RowCheck {
     do throws(SQLiteError) {
       try checkConversations(numbers, &report)
       try checkPairs(numbers, &report)
+      try checkItems(numbers, &report)
     } catch {
       try? commit.run()
       throw error
@@ -58,6 +69,22 @@ final class RowCheck {
       }
       if id?.createdAt != selectConversations.integer(2) {
         report.findings.append(.unreadableConversation(number: selectConversations.integer(0)))
+      }
+    }
+  }
+
+  private func checkItems(
+    _ numbers: ClosedRange<Int64>, _ report: inout DatabaseReport
+  ) throws(SQLiteError) {
+    defer { selectItems.reset() }
+    selectItems.bind(":first", numbers.lowerBound)
+    selectItems.bind(":last", numbers.upperBound)
+    while try selectItems.step() {
+      report.itemCount += 1
+      if Item(row: selectItems) == nil || selectItems.integer(4) != 1 {
+        report.findings.append(
+          .unreadableItem(
+            conversation: selectItems.repairedText(3), item: selectItems.repairedText(0)))
       }
     }
   }

@@ -29,6 +29,16 @@ public struct Snapshot: ~Copyable {
     try lend().conversation(id, in: project)
   }
 
+  /// Reads one item of a conversation.
+  ///
+  /// - Parameter item: Its id; any text.
+  /// - Throws: `.conversationNotFound`, `.itemNotFound`, `.unreadableItem`.
+  public mutating func item(
+    _ item: String, of id: ConversationID, in project: ProjectID
+  ) throws(RepositoryError) -> Item {
+    try lend().item(item, of: id, in: project)
+  }
+
   /// Whether requests need an API key: from the first one that was ever made, by whomever.
   public mutating func hasAPIKeys() throws(RepositoryError) -> Bool {
     if repository.hasSeenKey.load(ordering: .relaxed) { return true }

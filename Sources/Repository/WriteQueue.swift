@@ -8,6 +8,9 @@ internal import Synchronization
 ///
 /// `@unchecked Sendable` because `writer` is touched by blocks of the serial queue alone.
 final class WriteQueue: @unchecked Sendable {
+  /// So that a small write waits for the large ones of one group at most.
+  private static let groupBytesMax = 4 << 20
+
   private var writer: Writer?
   private let writesMax: Int
   private let lockTimeout: Duration
@@ -46,6 +49,8 @@ final class WriteQueue: @unchecked Sendable {
     let run: @Sendable (Writer) -> (complete: Completion, error: RepositoryError?)
     /// For a request that never ran.
     let refuse: @Sendable (RepositoryError) -> Void
+    /// How much it brings, roughly.
+    let bytes: Int
     let queuedAt = ContinuousClock.now
   }
   /// Answers with the group's error, or with the request's own result when there is none.
@@ -73,10 +78,11 @@ final class WriteQueue: @unchecked Sendable {
 
   /// Runs `body` in a savepoint of the next group, and returns when the group is on disk.
   ///
+  /// - Parameter bytes: How much it brings: a group ends when its requests bring `groupBytesMax`.
   /// - Throws: What `body` throws, and then nothing of it is stored; `.unavailable`, `.storageFull`,
   ///   `.commitUnknown`.
   func write<T: Sendable>(
-    _ body: @escaping @Sendable (Writer) throws(RepositoryError) -> T
+    bytes: Int = 0, _ body: @escaping @Sendable (Writer) throws(RepositoryError) -> T
   ) async throws(RepositoryError) -> T {
     let result = await withCheckedContinuation { continuation in
       enqueue(
@@ -89,7 +95,7 @@ final class WriteQueue: @unchecked Sendable {
             guard case .failure(let error) = result else { return (complete, nil) }
             return (complete, error)
           },
-          refuse: { continuation.resume(returning: .failure($0)) }))
+          refuse: { continuation.resume(returning: .failure($0)) }, bytes: bytes))
     }
     return try result.get()
   }
@@ -165,13 +171,21 @@ final class WriteQueue: @unchecked Sendable {
 
   private func nextGroup() -> [Write]? {
     state.withLock { state in
-      state.runningCount = state.waiting.count
-      guard !state.waiting.isEmpty else {
+      var bytes = 0
+      let end =
+        state.waiting.firstIndex { write in
+          bytes += write.bytes
+          return bytes > Self.groupBytesMax
+        } ?? state.waiting.count
+      // One that brings more by itself is a group of its own.
+      let count = min(max(end, 1), state.waiting.count)
+      state.runningCount = count
+      guard count > 0 else {
         state.isDraining = false
         return nil
       }
-      defer { state.waiting = [] }
-      return state.waiting
+      defer { state.waiting.removeFirst(count) }
+      return Array(state.waiting.prefix(count))
     }
   }
 

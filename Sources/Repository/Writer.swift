@@ -31,6 +31,8 @@ final class Writer {
   private let upsertPair: Statement
   private let updateKeyUse: Statement
   private let idempotency: IdempotencyTable
+  private let items: ItemTable
+  private let appendKeys: AppendKeyTable
 
   /// - Parameter clock: The wall clock, in Unix microseconds.
   init(
@@ -85,6 +87,8 @@ final class Writer {
     updateKeyUse = try connection.prepare(
       "UPDATE api_keys SET last_used_at = :time WHERE number = :number")
     idempotency = try IdempotencyTable(connection, retentionSeconds: settings.idempotencySeconds)
+    appendKeys = try AppendKeyTable(connection, retentionSeconds: settings.idempotencySeconds)
+    items = try ItemTable(connection, copiesBytesMax: settings.copiesBytesMax)
   }
 
   // MARK: Requests
@@ -103,16 +107,71 @@ final class Writer {
     return (Conversation(id: id, metadata: metadata), number)
   }
 
+  /// Stores a new conversation with items in it.
+  ///
+  /// - Throws: `.referencedItemNotFound`, `.itemAlreadyInConversation`, `.copiesTooLarge`.
+  func createConversation(
+    metadata: Metadata, items added: [AddedItem], in project: ProjectID
+  ) throws(RepositoryError) -> (conversation: Conversation, number: Int64) {
+    let created = try rethrowing { () throws(SQLiteError) in
+      try createConversation(metadata: metadata, in: project)
+    }
+    _ = try items.append(added, to: created.number, in: project, now: now())
+    return created
+  }
+
+  /// Adds items, or finds what is left of those that were added under a key.
+  ///
+  /// - Throws: `.conversationNotFound`, `.idempotencyKeyReused`, `.referencedItemNotFound`,
+  ///   `.itemAlreadyInConversation`, `.copiesTooLarge`.
+  func appendItems(
+    _ added: [AddedItem], to id: ConversationID, in project: ProjectID, once key: IdempotencyKey?
+  ) throws(RepositoryError) -> AppendedItems {
+    let conversation = try requireNumber(of: id, in: project)
+    let now = now()
+    if let key, let known = try appendKeys.numbers(of: key, in: project, now: now) {
+      let left = try rethrowing { () throws(SQLiteError) in
+        known.isEmpty ? [] : try items.items(numbered: ClosedRange(known), of: conversation)
+      }
+      return AppendedItems(items: left, isReplay: true)
+    }
+    let stored = try items.append(added, to: conversation, in: project, now: now)
+    if let key {
+      try rethrowing { () throws(SQLiteError) in
+        try appendKeys.remember(
+          stored.numbers, of: key, in: project, conversation: conversation, now: now)
+      }
+    }
+    return AppendedItems(items: stored.items, isReplay: false)
+  }
+
+  /// Deletes an item.
+  ///
+  /// - Throws: `.conversationNotFound`, `.itemNotFound`, `.unreadableConversation`.
+  func deleteItem(
+    _ item: String, of id: ConversationID, in project: ProjectID
+  ) throws(RepositoryError) -> Conversation {
+    let number = try requireNumber(of: id, in: project)
+    let isDeleted = try rethrowing { () throws(SQLiteError) in
+      try items.delete(item, of: number, in: project)
+    }
+    guard isDeleted else { throw .itemNotFound }
+    let stored = try rethrowing { () throws(SQLiteError) in try storedMetadata(number) }
+    guard let stored else { throw .unreadableConversation(id) }
+    return Conversation(id: id, metadata: stored)
+  }
+
   /// Stores a new conversation under a key, or finds what was answered under it.
   ///
   /// - Throws: `.idempotencyKeyReused`.
   func createConversation(
-    metadata: Metadata, in project: ProjectID, once key: IdempotencyKey,
+    metadata: Metadata, items added: [AddedItem], in project: ProjectID, once key: IdempotencyKey,
     answer: (Conversation) -> String
   ) throws(RepositoryError) -> StoredResponse {
     if let known = try idempotency.answer(to: key, in: project, now: now()) { return known }
+    let (conversation, number) = try createConversation(
+      metadata: metadata, items: added, in: project)
     return try rethrowing { () throws(SQLiteError) in
-      let (conversation, number) = try createConversation(metadata: metadata, in: project)
       let answer = StoredResponse(
         text: answer(conversation), contentHash: conversation.contentHash, isReplay: false)
       try idempotency.remember(answer, to: key, in: project, conversation: number, now: now())
@@ -123,6 +182,7 @@ final class Writer {
   /// Forgets some of the idempotency keys of that time or before.
   func forgetIdempotencyKeys(through oldest: Int64) throws(SQLiteError) {
     try idempotency.forget(through: oldest)
+    try appendKeys.forget(through: oldest)
   }
 
   /// Writes down when API keys were last used.

@@ -37,6 +37,20 @@ public struct Statement: ~Copyable {
     guard code == SQLITE_OK else { throw error(code) }
   }
 
+  /// Binds the bytes of a text; SQLite takes a copy.
+  ///
+  /// - Precondition: The SQL names the parameter, `:` included; the bytes are UTF-8.
+  /// - Throws: When SQLite has no memory for the copy or the text is over its largest length.
+  public func bind(_ name: StaticString, utf8 bytes: [UInt8]) throws(SQLiteError) {
+    let position = index(of: name)
+    let code = bytes.withUnsafeBufferPointer { bytes in
+      bytes.withMemoryRebound(to: CChar.self) { text in
+        conversationd_bind_text(handle, position, text.baseAddress, UInt64(text.count))
+      }
+    }
+    guard code == SQLITE_OK else { throw error(code) }
+  }
+
   /// Goes to the next row.
   ///
   /// - Returns: True at a row, false at the end.
@@ -77,6 +91,15 @@ public struct Statement: ~Copyable {
   public func text(_ column: Int32) -> String? {
     guard let text = try? UTF8Span(validating: bytes(column).span) else { return nil }
     return String(copying: text)
+  }
+
+  /// The bytes of a text column of the current row.
+  ///
+  /// - Returns: nil when they are not valid UTF-8.
+  public func utf8(_ column: Int32) -> [UInt8]? {
+    let bytes = bytes(column)
+    guard (try? UTF8Span(validating: bytes.span)) != nil else { return nil }
+    return Array(bytes)
   }
 
   /// A text column for a person's eyes: what is not UTF-8 is shown as U+FFFD.

@@ -42,16 +42,14 @@ extension APICase {
       "create: items", "POST", "/v1/conversations", body: #"{"items":[{"type":"message"}]}"#,
       expect: .error(
         400,
-        "Unsupported parameter: 'items'. This server does not store items; leave the parameter "
-          + "out, or send null or an empty array.", param: "items",
-        code: "unsupported_parameter")),
+        "Missing required parameter: 'items[0].role'.", param: "items[0].role",
+        code: "missing_required_parameter")),
     APICase(
       "create: items of another type", "POST", "/v1/conversations", body: #"{"items":{}}"#,
       expect: .error(
         400,
-        "Unsupported parameter: 'items'. This server does not store items; leave the parameter "
-          + "out, or send null or an empty array.", param: "items",
-        code: "unsupported_parameter")),
+        "Invalid type for 'items': expected an array of objects, but got an object instead.",
+        param: "items", code: "invalid_type")),
     APICase(
       "create: unknown member", "POST", "/v1/conversations", body: #"{"metadata":5,"x":1}"#,
       expect: .error(400, "Unknown parameter: 'x'.", param: "x", code: "unknown_parameter")),

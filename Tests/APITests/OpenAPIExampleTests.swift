@@ -27,7 +27,17 @@ import Testing
     "malformed_cursor": .parameter(.notAnID(name: "after", value: "conv_123")),
     "too_many_conditions": .parameter(.query(.tooManyConditions)),
     "too_many_values": .parameter(.query(.tooManyValues(key: "user"))),
-    "items": .body(.itemsUnsupported),
+    "include_not_a_list": .parameter(.notAList(name: "include")),
+    "unknown_include": .parameter(
+      .notAChoice(name: "include", value: "x", choices: ItemParameters.includable)),
+    "no_items": itemsError(of: #"{"items":[]}"#),
+    "too_many_items": .item(.tooMany(count: 21)),
+    "without_role": itemsError(of: #"{"items":[{"type":"message","content":""}]}"#),
+    "empty_reasoning": itemsError(of: #"{"items":[{"type":"reasoning","summary":[]}]}"#),
+    "item_there": .item(.alreadyThere),
+    "item_not_found": .item(.notFound(id: "msg_x")),
+    "reference_not_found": .item(.referenceNotFound(id: "msg_x")),
+    "cursor_not_found": .parameter(.itemNotFound(name: "after", id: "msg_x")),
     "too_many_pairs": .metadata(.tooManyPairs(count: 17)),
     "long_key": .metadata(.keyTooLong(key: String(repeating: "k", count: 65), length: 65)),
     "long_value": .metadata(.valueTooLong(key: "topic", length: 513)),
@@ -112,6 +122,8 @@ import Testing
     }()
     let answers: [String: JSONBody] = [
       "Conversation": .conversation(conversation), "Created": .conversation(conversation),
+      "Item": .item(Self.item), "ItemPage": .items([Self.item], hasMore: false),
+      "ItemsAdded": .items([Self.item], hasMore: false),
       "Page": .list(page), "Deleted": .deletion(of: conversation.id), "Status": .statusOK,
     ]
     for (name, body) in answers {
@@ -147,6 +159,12 @@ import Testing
       Metadata.Pair(key: "topic", value: "demo"), Metadata.Pair(key: "user", value: "u1"),
     ]))
 
+  private static let item = Item(
+    id: ItemID("msg_6b09c592060504a999125ff2410aec4a8d8b1ad0f64afba9")!, type: "message",
+    fields: Array(
+      #"{"status":"completed","role":"user","content":[{"type":"input_text","text":"Hello"}]}"#.utf8
+    ))
+
   /// Any; what a client is told does not depend on it.
   private static let sqliteError: SQLiteError = {
     do throws(SQLiteError) {
@@ -170,12 +188,26 @@ import Testing
     let request = Request(
       method: .post, target: RequestTarget("/v1/conversations"), body: .bytes(Array(body.utf8)))
     do throws(APIError) {
-      _ = try RequestBody(request).creation()
+      _ = try RequestBody(request).creation(itemReader)
       preconditionFailure("'\(body)' is right")
     } catch {
       return error
     }
   }
+
+  private static func itemsError(of body: String) -> APIError {
+    let request = Request(
+      method: .post, target: RequestTarget("/v1/conversations/x/items"),
+      body: .bytes(Array(body.utf8)))
+    do throws(APIError) {
+      _ = try RequestBody(request).append(itemReader)
+      preconditionFailure("'\(body)' is right")
+    } catch {
+      return error
+    }
+  }
+
+  private static let itemReader = ItemReader(types: ItemTypes(), unixSeconds: 0)
 
   private func answered(_ response: Response) throws -> NSDictionary? {
     try JSONSerialization.jsonObject(with: Data(response.body)) as? NSDictionary

@@ -30,11 +30,14 @@ import Testing
   @Test(arguments: Service.Transport.allCases)
   func `it reads on every route and writes on none`(transport: Service.Transport) async throws {
     let service = try Service(transport)
-    let existing = try await service.create(#"{"metadata":{"a":"1"}}"#)
+    let existing = try await service.create(
+      #"{"metadata":{"a":"1"},"items":[{"id":"msg_a","role":"user","content":""}]}"#)
     let reading = try service.makeKey("reading", isReadOnly: true)
     let writing = try service.makeKey("writing")
     for route in Route.all {
-      let target = route.path.contains("{") ? existing.path : route.path
+      let target = route.path.replacing(
+        "/v1/conversations/{conversation_id}", with: existing.path
+      ).replacing("{item_id}", with: "msg_a")
       let allowed = route.operations.map(\.method.rawValue)
       for method in Self.methods {
         let answer = try await service.send(

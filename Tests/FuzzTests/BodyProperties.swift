@@ -15,8 +15,9 @@ func checkBody(_ input: [UInt8]) throws {
   }
   let result = Result { () throws(APIError) in
     let body = try RequestBody(request(text))
-    return isUpdate ? try body.update() : try body.creation()
+    return isUpdate ? try body.update() : try body.creation(itemReader).0
   }
+  if case .failure(let refusal) = expected, refusal.code == ReferenceBody.itemsCode { return }
   try check(result, expected)
 }
 
@@ -27,7 +28,7 @@ func checkPatch(_ input: [UInt8]) throws {
     separator: UInt8(ascii: "\n"), maxSplits: 1, omittingEmptySubsequences: false)
   let text = lines.count > 1 ? Array(lines[1]) : []
   let first = #"{"metadata":"#.bytes + lines[0] + "}".bytes
-  let stored = (try? RequestBody(request(first)).creation()) ?? .empty
+  let stored = (try? RequestBody(request(first)).creation(itemReader).0) ?? .empty
   let expected = Result { () throws(ReferenceBody.Refusal) in
     try ReferenceBody(text).patched(stored.byteKeyed)
   }
@@ -45,6 +46,8 @@ func checkPatch(_ input: [UInt8]) throws {
   }
   try check(result.map { $0.0 }, expected)
 }
+
+private let itemReader = ItemReader(types: ItemTypes(), unixSeconds: 0)
 
 private func request(_ body: [UInt8]) -> Request {
   Request(method: .post, target: RequestTarget("/v1/conversations"), body: .bytes(body))

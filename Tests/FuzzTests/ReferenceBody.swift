@@ -1,5 +1,8 @@
 /// What the contract says of a request's body (sections 2, 4 and 7), once more and on bytes only.
 struct ReferenceBody {
+  /// Of a body with items, whose rules are not written down here once more.
+  static let itemsCode = "items"
+
   typealias Pairs = [[UInt8]: [UInt8]]
 
   /// The error that a client must see.
@@ -28,7 +31,7 @@ struct ReferenceBody {
     switch self["items"] {
     case nil, .null: break
     case .array(let items) where items.isEmpty: break
-    default: throw Refusal(code: "unsupported_parameter", param: "items".bytes)
+    default: throw Refusal(code: Self.itemsCode, param: "items".bytes)
     }
     return try Self.pairs(self["metadata"] ?? .null)
   }

@@ -30,6 +30,9 @@ def filter_failure(context, failure, case, response):
             return bool(faults(response.request.url))
         if isinstance(failure, RejectedPositiveData):
             return "conditions" not in faults(response.request.url)
+    if case.method == "POST" and isinstance(failure, RejectedPositiveData):
+        # The rules of the thirty types of items are not in the schema.
+        return not (response.json()["error"]["param"] or "").startswith("item")
     if case.method == "PATCH" and isinstance(failure, RejectedPositiveData):
         # The stored pairs and those of the patch are too many together.
         return (response.status_code != 400

@@ -32,7 +32,7 @@ def execute(path, sql):
 def test_a_good_database_is_well(run, database):
     result = run("check", "--database", database)
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout == f"{database}: 1 conversations, 2 metadata pairs, all is well\n"
+    assert result.stdout == f"{database}: 1 conversations, 2 metadata pairs, 0 items, all is well\n"
 
 
 def test_check_changes_nothing(run, database):
@@ -61,7 +61,7 @@ def test_a_server_may_run_beside_it(server, run):
     id = server.request("POST", "/v1/conversations", {"metadata": {"a": "1"}}).json()["id"]
     result = run("check", "--database", server.database)
     assert (result.returncode, result.stderr) == (0, "")
-    assert "1 conversations, 1 metadata pairs, all is well" in result.stdout
+    assert "1 conversations, 1 metadata pairs, 0 items, all is well" in result.stdout
     update = server.request("POST", f"/v1/conversations/{id}", {"metadata": {"a": "2"}})
     assert update.json()["metadata"] == {"a": "2"}
 

@@ -16,7 +16,7 @@ def test_a_generated_database_is_well_and_can_be_searched(generate, run, start, 
     assert (result.returncode, result.stdout) == (
         0, f"made '{tmp_path}/conversations.db' with 300 conversations\n")
     check = run("check", "--database", tmp_path / "conversations.db")
-    assert "300 conversations, 1200 metadata pairs, all is well" in check.stdout
+    assert "300 conversations, 1200 metadata pairs, 0 items, all is well" in check.stdout
     server = start()
     found = server.request("GET", "/v1/conversations?metadata_exists[]=escalated").json()
     assert [conversation["metadata"]["escalated"] for conversation in found["data"]] == 3 * ["true"]

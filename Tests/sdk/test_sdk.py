@@ -90,14 +90,6 @@ def test_creating_with_no_items_is_fine(client, items):
     assert client.conversations.create(items=items, metadata={"a": "1"}).metadata == {"a": "1"}
 
 
-def test_items_are_refused_and_nothing_is_created(server, client, sqlite):
-    item = {"type": "message", "role": "user", "content": "Hello!"}
-    with pytest.raises(BadRequestError) as caught:
-        client.conversations.create(items=[item])
-    assert (caught.value.code, caught.value.param) == ("unsupported_parameter", "items")
-    assert sqlite(server.database, "SELECT count(*) FROM conversations").stdout == "0\n"
-
-
 def test_a_raw_response_has_the_headers_and_the_request_id(server, client):
     raw = client.conversations.with_raw_response.create(metadata={"a": "1"})
     conversation = raw.parse()

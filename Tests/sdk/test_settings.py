@@ -54,6 +54,7 @@ SETTINGS = {
     "database.query_threads": (["0", "65", "-1", "many"], ("1", "64")),
     "database.query_timeout_milliseconds": (["0", "60001", "2s", "0.5"], ("1", "60000")),
     "database.idempotency_seconds": (["0", "31536001", "24h", "-1"], ("1", "31536000")),
+    "items.more_types": (["Message", "a-b", 65 * "a"], ("", "new_call other_call")),
     "log.level": (["verbose", "INFO", "7"], ("trace", "critical")),
     "log.format": (["yaml", "JSON"], ("text", "json")),
     "log.requests": (["yes", "maybe", "1"], ("true", "false")),
@@ -82,7 +83,7 @@ def write(tmp_path):
 def yaml(settings):
     """The text of a file with these settings."""
     lines = []
-    for section in ("http", "tls", "management", "database", "log"):
+    for section in ("http", "tls", "management", "database", "items", "log"):
         lines.append(f"{section}:\n")
         for name, value in settings.items():
             if name.startswith(f"{section}."):

@@ -8,8 +8,8 @@ struct CheckCommand: ParsableCommand {
     commandName: "check",
     abstract: "Check a database, without changing it.",
     discussion: """
-      Runs SQLite's integrity and foreign-key checks, then looks at every conversation and every \
-      pair for the limits and for text that is not UTF-8, which SQLite does not check. May run \
+      Runs SQLite's integrity and foreign-key checks, then looks at every conversation, pair \
+      and item for the limits and for text that is not UTF-8, which SQLite does not check. May run \
       beside a server. SQLite's integrity check is one snapshot, as long as that takes, during which \
       the server's write-ahead log cannot be checkpointed past it; the rest is many short ones. Exits with 65 when \
       something is wrong.
@@ -28,7 +28,9 @@ struct CheckCommand: ParsableCommand {
       throw Failure(error, database: path)
     }
     for finding in report.findings { print(Self.words(finding)) }
-    let counts = "\(report.conversationCount) conversations, \(report.pairCount) metadata pairs"
+    let counts =
+      "\(report.conversationCount) conversations, \(report.pairCount) metadata pairs, "
+      + "\(report.itemCount) items"
     guard report.findings.isEmpty else {
       print("\(path): \(counts), \(report.findings.count) findings")
       // The findings are said; the exit code is all that is left to say.
@@ -52,6 +54,9 @@ struct CheckCommand: ParsableCommand {
       "\(conversation): \(count) metadata pairs, at most 16 are allowed"
     case .notUTF8(let conversation, let key):
       "\(conversation): key \(key.debugDescription): the key or its value is not UTF-8"
+    case .unreadableItem(let conversation, let item):
+      "\(conversation): item \(item.debugDescription): it is not a JSON object in UTF-8, or of "
+        + "another project"
     case .limit(let conversation, let key):
       "\(conversation): key \(key.debugDescription): the key or its value is over a limit"
     }

@@ -33,6 +33,8 @@ struct Setting: Sendable {
     case origins
     /// A list of addresses and of networks in CIDR notation; may be empty.
     case networks
+    /// A list of names of item types; may be empty.
+    case itemTypes
     case choice([String])
     case boolean
     case integer(ClosedRange<Int>)
@@ -40,7 +42,7 @@ struct Setting: Sendable {
     /// Whether a YAML list may stand where a text with spaces may.
     var isList: Bool {
       switch self {
-      case .origins, .networks: true
+      case .origins, .networks, .itemTypes: true
       default: false
       }
     }
@@ -67,7 +69,7 @@ struct Setting: Sendable {
   }
 
   /// Every setting, in the order of the example file.
-  static let all = http + tls + management + database + log
+  static let all = http + tls + management + database + items + log
 
   private static let http = [
     Setting("http.host", .text, default: "127.0.0.1", flag: "--host") { $1.host = $0.text },
@@ -152,6 +154,12 @@ struct Setting: Sendable {
     Setting("database.idempotency_seconds", .integer(1...31_536_000), default: "86400") {
       $1.repository.idempotencySeconds = $0.integer
     },
+  ]
+
+  private static let items = [
+    Setting("items.more_types", .itemTypes, default: "") {
+      $1.api.moreItemTypes = $0.words
+    }
   ]
 
   private static let log = [

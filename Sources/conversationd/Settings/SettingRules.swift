@@ -19,6 +19,10 @@ extension Setting {
       Self.words(value).first { NetworkRange($0) == nil }.map {
         "must be addresses or networks such as '10.0.0.0/8', separated by spaces, not '\($0)'"
       }
+    case .itemTypes:
+      Self.words(value).first { !Self.isItemType($0) }.map {
+        "must be names of 1 to 64 of a-z, 0-9 and _, separated by spaces, not '\($0)'"
+      }
     case .choice(let choices):
       choices.contains(value)
         ? nil : "must be one of \(choices.joined(separator: ", ")), not '\(value)'"
@@ -29,6 +33,10 @@ extension Setting {
       value.first != "+" && Int(value).map(range.contains) ?? false
         ? nil : "must be an integer from \(range.lowerBound) to \(range.upperBound), not '\(value)'"
     }
+  }
+
+  private static func isItemType(_ word: String) -> Bool {
+    word.utf8.count <= 64 && word.wholeMatch(of: /[a-z0-9_]+/) != nil
   }
 
   /// Whether it is an origin as browsers write it (RFC 6454, section 6.2), who compare it byte for

@@ -1,0 +1,108 @@
+internal import Conversations
+internal import SQLite
+
+/// Reads pages of items, on a read-only connection, inside its read transaction.
+///
+/// A page is a range of numbers of one conversation in one index, so it costs the same at every place.
+final class ItemPages {
+  private let selectConversation: Statement
+  private let selectNumber: Statement
+  private let selectAscending: Statement
+  private let selectDescending: Statement
+
+  init(_ connection: borrowing Connection) throws(SQLiteError) {
+    selectConversation = try connection.prepare(
+      "SELECT number FROM conversations WHERE id = :id AND project = :project")
+    selectNumber = try connection.prepare(
+      """
+      SELECT number FROM items INDEXED BY items_by_id
+      WHERE project = :project AND id = :id AND conversation = :conversation
+      """)
+    selectAscending = try connection.prepare(
+      """
+      SELECT id, type, fields FROM items INDEXED BY items_by_conversation
+      WHERE conversation = :conversation AND number BETWEEN :first AND :last ORDER BY number
+      """)
+    selectDescending = try connection.prepare(
+      """
+      SELECT id, type, fields FROM items INDEXED BY items_by_conversation
+      WHERE conversation = :conversation AND number BETWEEN :first AND :last ORDER BY number DESC
+      """)
+  }
+
+  /// - Parameter isOver: Asked again and again; true ends the query.
+  /// - Throws: `.conversationNotFound`, `.itemCursorNotFound`, `.queryTimeout`.
+  func page(
+    _ query: ItemQuery, of id: ConversationID, in project: ProjectID, isOver: () -> Bool
+  ) throws(RepositoryError) -> ItemPage {
+    guard let conversation = try number(of: id, project) else { throw .conversationNotFound }
+    let after = try number(of: query.after, .after, conversation, project)
+    let before = try number(of: query.before, .before, conversation, project)
+    let isAscending = query.order == .ascending
+    let above = isAscending ? after : before
+    let below = isAscending ? before : after
+    let first = above.map { $0 + 1 } ?? 1
+    let last = below.map { $0 - 1 } ?? .max
+    var page =
+      first <= last
+      ? try isAscending != query.isBackwards
+        ? fill(selectAscending, conversation, first...last, query.limit, isOver)
+        : fill(selectDescending, conversation, first...last, query.limit, isOver)
+      : ItemPage()
+    if query.isBackwards { page.items.reverse() }
+    return page
+  }
+
+  private func fill(
+    _ select: borrowing Statement, _ conversation: Int64, _ numbers: ClosedRange<Int64>,
+    _ limit: Int, _ isOver: () -> Bool
+  ) throws(RepositoryError) -> ItemPage {
+    defer { select.reset() }
+    select.bind(":conversation", conversation)
+    select.bind(":first", numbers.lowerBound)
+    select.bind(":last", numbers.upperBound)
+    var page = ItemPage()
+    var bytes = 0
+    while try rethrowing({ () throws(SQLiteError) in try select.step() }) {
+      if isOver() { throw .queryTimeout }
+      guard let item = Item(row: select) else {
+        page.unreadableCount += 1
+        continue
+      }
+      bytes += item.fields.count + item.id.description.utf8.count + item.type.utf8.count
+      let isFull = page.items.count == limit || bytes > ItemPage.bytesMax
+      if isFull, !page.items.isEmpty {
+        page.hasMore = true
+        break
+      }
+      page.items.append(item)
+    }
+    return page
+  }
+
+  private func number(
+    of id: ConversationID, _ project: ProjectID
+  ) throws(RepositoryError) -> Int64? {
+    defer { selectConversation.reset() }
+    return try rethrowing { () throws(SQLiteError) in
+      try selectConversation.bind(":id", id.description)
+      selectConversation.bind(":project", project.number)
+      return try selectConversation.step() ? selectConversation.integer(0) : nil
+    }
+  }
+
+  private func number(
+    of item: String?, _ cursor: ItemCursor, _ conversation: Int64, _ project: ProjectID
+  ) throws(RepositoryError) -> Int64? {
+    guard let item else { return nil }
+    defer { selectNumber.reset() }
+    let isThere = try rethrowing { () throws(SQLiteError) in
+      selectNumber.bind(":project", project.number)
+      try selectNumber.bind(":id", item)
+      selectNumber.bind(":conversation", conversation)
+      return try selectNumber.step()
+    }
+    guard isThere else { throw .itemCursorNotFound(cursor, id: item) }
+    return selectNumber.integer(0)
+  }
+}

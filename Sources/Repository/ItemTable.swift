@@ -1,0 +1,168 @@
+internal import Conversations
+internal import SQLite
+
+/// The items, inside the writer's transactions.
+final class ItemTable {
+  private let copiesBytesMax: Int
+  private let selectNewest: Statement
+  private let selectOwn: Statement
+  private let selectRange: Statement
+  private let insert: Statement
+  private let delete: Statement
+
+  /// - Parameter copiesBytesMax: How large the copies may be together that one request makes.
+  init(_ connection: borrowing Connection, copiesBytesMax: Int) throws(SQLiteError) {
+    self.copiesBytesMax = copiesBytesMax
+    // Of the newest conversation that has it.
+    selectNewest = try connection.prepare(
+      """
+      SELECT id, type, fields FROM items INDEXED BY items_by_id
+      WHERE project = :project AND id = :id ORDER BY conversation DESC LIMIT 1
+      """)
+    selectOwn = try connection.prepare(
+      """
+      SELECT 1 FROM items INDEXED BY items_by_id
+      WHERE project = :project AND id = :id AND conversation = :conversation
+      """)
+    selectRange = try connection.prepare(
+      """
+      SELECT id, type, fields FROM items INDEXED BY items_by_conversation
+      WHERE conversation = :conversation AND number BETWEEN :first AND :last ORDER BY number
+      """)
+    insert = try connection.prepare(
+      """
+      INSERT INTO items (conversation, project, id, type, created_at, fields)
+      VALUES (:conversation, :project, :id, :type, :created_at, :fields)
+      RETURNING number
+      """)
+    delete = try connection.prepare(
+      """
+      DELETE FROM items WHERE project = :project AND id = :id AND conversation = :conversation
+      RETURNING 1
+      """)
+  }
+
+  /// Adds items to a conversation, in this order, after all that it has.
+  ///
+  /// - Returns: What was added, and the numbers of the first and the last row; nil for none.
+  /// - Throws: `.referencedItemNotFound`, `.itemAlreadyInConversation`, `.copiesTooLarge`.
+  func append(
+    _ added: [AddedItem], to conversation: Int64, in project: ProjectID, now: Int64
+  ) throws(RepositoryError) -> (items: [Item], numbers: ClosedRange<Int64>?) {
+    let items = try resolved(added, in: project)
+    var ids: Set<ItemID> = []
+    for item in items {
+      let isThere = try rethrowing { () throws(SQLiteError) in
+        try has(item.id, conversation, project)
+      }
+      guard !isThere, ids.insert(item.id).inserted else { throw .itemAlreadyInConversation }
+    }
+    return try rethrowing { () throws(SQLiteError) in
+      var numbers: ClosedRange<Int64>?
+      for item in items {
+        let number = try store(item, conversation, project, now)
+        numbers = (numbers?.lowerBound ?? number)...number
+      }
+      return (items, numbers)
+    }
+  }
+
+  /// Puts copies in the place of references, and of ids that this service minted and the project has.
+  private func resolved(
+    _ added: [AddedItem], in project: ProjectID
+  ) throws(RepositoryError) -> [Item] {
+    var items: [Item] = []
+    var copiesBytes = 0
+    for one in added {
+      let copy: Item?
+      switch one {
+      case .item(let item):
+        copy = item.id.isOfMintedForm ? try newest(item.id.description, project) : nil
+        items.append(copy ?? item)
+      case .reference(let id):
+        copy = try newest(id, project)
+        guard let copy else { throw .referencedItemNotFound(id: id) }
+        items.append(copy)
+      }
+      copiesBytes += copy?.fields.count ?? 0
+    }
+    guard copiesBytes <= copiesBytesMax else { throw .copiesTooLarge(bytesMax: copiesBytesMax) }
+    return items
+  }
+
+  /// - Returns: nil when there is none, or its row cannot be shown.
+  private func newest(_ id: String, _ project: ProjectID) throws(RepositoryError) -> Item? {
+    defer { selectNewest.reset() }
+    return try rethrowing { () throws(SQLiteError) in
+      selectNewest.bind(":project", project.number)
+      try selectNewest.bind(":id", id)
+      return try selectNewest.step() ? Item(row: selectNewest) : nil
+    }
+  }
+
+  private func has(
+    _ id: ItemID, _ conversation: Int64, _ project: ProjectID
+  ) throws(SQLiteError) -> Bool {
+    defer { selectOwn.reset() }
+    selectOwn.bind(":project", project.number)
+    try selectOwn.bind(":id", id.description)
+    selectOwn.bind(":conversation", conversation)
+    return try selectOwn.step()
+  }
+
+  private func store(
+    _ item: Item, _ conversation: Int64, _ project: ProjectID, _ now: Int64
+  ) throws(SQLiteError) -> Int64 {
+    defer { insert.reset() }
+    insert.bind(":conversation", conversation)
+    insert.bind(":project", project.number)
+    try insert.bind(":id", item.id.description)
+    try insert.bind(":type", item.type)
+    insert.bind(":created_at", now)
+    try insert.bind(":fields", utf8: item.fields)
+    guard try insert.step() else { preconditionFailure("no row") }
+    let number = insert.integer(0)
+    while try insert.step() {}
+    return number
+  }
+
+  /// The items of an append that are still there.
+  func items(
+    numbered numbers: ClosedRange<Int64>, of conversation: Int64
+  ) throws(SQLiteError) -> [Item] {
+    defer { selectRange.reset() }
+    selectRange.bind(":conversation", conversation)
+    selectRange.bind(":first", numbers.lowerBound)
+    selectRange.bind(":last", numbers.upperBound)
+    var items: [Item] = []
+    while try selectRange.step() {
+      if let item = Item(row: selectRange) { items.append(item) }
+    }
+    return items
+  }
+
+  /// - Returns: Whether the conversation had it.
+  func delete(
+    _ id: String, of conversation: Int64, in project: ProjectID
+  ) throws(SQLiteError) -> Bool {
+    defer { delete.reset() }
+    delete.bind(":project", project.number)
+    try delete.bind(":id", id)
+    delete.bind(":conversation", conversation)
+    guard try delete.step() else { return false }
+    while try delete.step() {}
+    return true
+  }
+}
+
+extension Item {
+  /// Reads a row of `id`, `type`, `fields`.
+  ///
+  /// - Returns: nil when it cannot be shown.
+  init?(row: borrowing Statement) {
+    guard let id = row.text(0).flatMap({ ItemID($0) }), let type = row.text(1),
+      let fields = row.utf8(2), fields.first == UInt8(ascii: "{"), fields.last == UInt8(ascii: "}")
+    else { return nil }
+    self.init(id: id, type: type, fields: fields)
+  }
+}

@@ -1,0 +1,71 @@
+public import Conversations
+internal import SQLite
+
+extension Repository {
+  /// Adds items to a conversation, in this order: all of them, or none.
+  ///
+  /// - Parameter key: A repeat with it adds nothing, and is answered with what is left of the items that
+  ///   the first request added; nil for a request without one.
+  /// - Throws: `.conversationNotFound`, `.idempotencyKeyReused`, `.referencedItemNotFound`,
+  ///   `.itemAlreadyInConversation`, `.copiesTooLarge`.
+  public func appendItems(
+    _ items: [AddedItem], to id: ConversationID, in project: ProjectID, once key: IdempotencyKey?
+  ) async throws(RepositoryError) -> AppendedItems {
+    try await writes.write(bytes: items.byteCount) { writer throws(RepositoryError) in
+      try writer.appendItems(items, to: id, in: project, once: key)
+    }
+  }
+
+  /// Deletes an item.
+  ///
+  /// - Returns: The conversation that had it.
+  /// - Throws: `.conversationNotFound`, `.itemNotFound`.
+  public func deleteItem(
+    _ item: String, of id: ConversationID, in project: ProjectID
+  ) async throws(RepositoryError) -> Conversation {
+    try await writes.write { writer throws(RepositoryError) in
+      try writer.deleteItem(item, of: id, in: project)
+    }
+  }
+
+  /// Reads a page of a conversation's items, as of one moment, on a thread of its own.
+  ///
+  /// - Throws: `.conversationNotFound`, `.itemCursorNotFound`, `.queryTimeout`.
+  public func items(
+    _ query: ItemQuery, of id: ConversationID, in project: ProjectID
+  ) async throws(RepositoryError) -> ItemPage {
+    try await queries.run { reader, isOver throws(RepositoryError) in
+      try reader.items(query, of: id, in: project, isOver: isOver)
+    }
+  }
+}
+
+/// What an append added.
+public struct AppendedItems: Sendable {
+  /// In the order sent.
+  public let items: [Item]
+  /// Whether an earlier request added them, so that nothing new is stored.
+  public let isReplay: Bool
+}
+
+/// Some of a conversation's items.
+public struct ItemPage: Sendable {
+  /// The most bytes of a page, unless it has one item alone.
+  static let bytesMax = 8 << 20
+
+  /// In the order asked for.
+  public internal(set) var items: [Item] = []
+  /// Whether there are more behind the last, or, where `before` alone was given, before the first.
+  public internal(set) var hasMore = false
+  /// How many were left out, since their rows cannot be shown.
+  public internal(set) var unreadableCount = 0
+}
+
+extension [AddedItem] {
+  /// How much is written, roughly.
+  var byteCount: Int {
+    reduce(0) { count, added in
+      if case .item(let item) = added { count + item.fields.count } else { count }
+    }
+  }
+}
