@@ -69,9 +69,9 @@ extension ErrorResponse {
         "Invalid '\(path)': '\(value)'. Expected an ID that begins with '\(expected)'.",
         param: path, code: "invalid_value")
     case .notFound(let id):
-      self.init(.notFound, "Item with id '\(id)' not found in conversation.")
+      self.init(.notFound, "Item with id '\(Self.shown(id, over: 64))' not found in conversation.")
     case .referenceNotFound(let id):
-      self.init(.notFound, "Item with id '\(id)' not found.", param: "items")
+      self.init(.notFound, "Item with id '\(Self.shown(id, over: 64))' not found.", param: "items")
     case .alreadyThere:
       self.init(
         .badRequest, "Item already in conversation", param: "items",

@@ -59,7 +59,7 @@ extension ErrorResponse {
           + "'conv_' and 48 lower-case hexadecimal digits.",
         param: name, code: "invalid_value")
     case .itemNotFound(let name, let id):
-      self.init(.notFound, "No item found with id '\(id)'", param: name)
+      self.init(.notFound, "No item found with id '\(Self.shown(id, over: 64))'", param: name)
     case .notAList(let name):
       self.init(
         .badRequest,

@@ -11,7 +11,7 @@ import Testing
   ) async throws {
     let service = try Service(transport, settings: .init(synchronous: .normal))
     let existing = try await service.repository.createConversation(
-      metadata: metadata(row.stored), in: .default)
+      metadata: metadata(row.stored), items: APICase.storedItems, in: .default)
     let path = "/v1/conversations/\(existing.id)"
     let filling = Filling(existing, json: try await service.send("GET", path).body)
 
