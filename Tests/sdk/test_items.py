@@ -343,3 +343,15 @@ def test_requests_at_once_do_not_mix(server, conversation):
     assert len(runs) == len(set(runs)) == CLIENTS * APPENDS
     assert texts(walk(server, conversation, order="desc")) == texts(
         walk(server, conversation, order="asc"))[::-1]
+
+
+def test_copies_are_no_larger_than_a_body(start):
+    server = start(environment={"CONVERSATIOND_HTTP_BODY_BYTES_MAX": "65536"})
+    items = [{**MESSAGE, "id": f"msg_{number}", "content": 40_000 * "x"} for number in range(2)]
+    for item in items:
+        assert server.request("POST", PATH, {"items": [item]}).status == 200
+    references = [{"type": "item_reference", "id": item["id"]} for item in items]
+    assert server.request("POST", PATH, {"items": references[:1]}).status == 200
+    answer = server.request("POST", PATH, {"items": references})
+    assert (answer.status, answer.error["code"]) == (413, "request_too_large")
+    assert "65536" in answer.error["message"]

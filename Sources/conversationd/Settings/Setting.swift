@@ -100,6 +100,8 @@ struct Setting: Sendable {
     },
     Setting("http.body_bytes_max", .integer(1024...67_108_864), default: "16777216") {
       $1.server.bodyBytesMax = $0.integer
+      // What a request asks to be copied counts like what it sends.
+      $1.repository.copiesBytesMax = $0.integer
     },
     Setting("http.bodies_bytes_max", .integer(1024...1_099_511_627_776), default: "67108864") {
       $1.server.bodiesBytesMax = $0.integer
