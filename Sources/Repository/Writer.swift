@@ -18,6 +18,7 @@ final class Writer {
 
   private let begin: Statement
   private let commit: Statement
+  private let rollback: Statement
   private let savepoint: Statement
   private let rollbackToSavepoint: Statement
   private let releaseSavepoint: Statement
@@ -53,6 +54,8 @@ final class Writer {
       fromPages: min(Repository.checkpointPages, settings.walBytesMax / Self.pageBytes))
     begin = try connection.prepare("BEGIN IMMEDIATE")
     commit = try connection.prepare("COMMIT")
+    // Compiled before it is needed, which may be when there is no memory for it.
+    rollback = try connection.prepare("ROLLBACK")
     savepoint = try connection.prepare("SAVEPOINT request")
     rollbackToSavepoint = try connection.prepare("ROLLBACK TO request")
     releaseSavepoint = try connection.prepare("RELEASE request")
@@ -313,6 +316,7 @@ final class Writer {
   ///
   /// - Throws: `.busy` when another process holds it for longer than a moment.
   func beginGroup() throws(SQLiteError) {
+    rollBackGroup()
     try begin.run()
     changeCountAtBegin = connection.totalChangeCount
     hasTouched = false
@@ -336,7 +340,7 @@ final class Writer {
 
   /// Leaves nothing of the group, if SQLite has not done so itself.
   func rollBackGroup() {
-    if !connection.isInAutocommit { try? connection.execute("ROLLBACK") }
+    if !connection.isInAutocommit { try? rollback.run() }
   }
 
   /// Whether SQLite has rolled the whole group back, as it does when the disk is full or fails.

@@ -14,7 +14,7 @@ struct StoredContent: Equatable, CustomStringConvertible {
     let conversations = try Self.conversations(connection).map { id, text in
       "\(id.hasSuffix(Self.sampleDigits) ? id : "new") \(text)"
     }
-    lines = try (conversations + Self.keys(connection)).sorted()
+    lines = try (conversations + Self.keys(connection) + Self.items(connection)).sorted()
   }
 
   /// What the ids of `SampleFile` end with.
@@ -40,6 +40,18 @@ struct StoredContent: Equatable, CustomStringConvertible {
   private static func keys(_ connection: borrowing Connection) throws -> [String] {
     let rows = try connection.prepare(
       "SELECT printf('key %s revoked=%s used=%s', name, revoked_at, last_used_at) FROM api_keys")
+    var lines: [String] = []
+    while try rows.step() { lines.append(rows.repairedText(0)) }
+    return lines
+  }
+
+  private static func items(_ connection: borrowing Connection) throws -> [String] {
+    let rows = try connection.prepare(
+      """
+      SELECT printf('item %s %s', iif(
+        conversations.id LIKE '%\(sampleDigits)', conversations.id, 'new'), items.id)
+      FROM items JOIN conversations ON conversations.number = items.conversation
+      """)
     var lines: [String] = []
     while try rows.step() { lines.append(rows.repairedText(0)) }
     return lines

@@ -124,12 +124,14 @@ final class FaultSample: Sendable {
     return contents().filter { !$0.1.isEmpty }
   }
 
-  /// An API key, an idempotency key that is too old, and one that is not.
+  /// An item, an API key, an idempotency key that is too old, and one that is not.
   private static let records = """
     INSERT INTO idempotency_keys
       (project, key, request_hash, conversation, answer, content_hash, created_at)
     SELECT 1, 'key' || number, printf('%064d', 0), number, '{}', printf('%032d', 0), 1000 * number
     FROM conversations WHERE number IN (2, 59);
+    INSERT INTO items (conversation, id, type, created_at, fields)
+    VALUES (4, 'msg_known', 'message', 1, '{}');
     INSERT INTO api_keys (project, name, hash, first_characters, created_at)
     VALUES (1, 'k', '\(APIKey.hash(of: key))', 'sk-', 1);
     """

@@ -40,6 +40,26 @@ struct FaultWrite: Sendable, CustomTestStringConvertible {
     } change: {
       $0.replace("\(SampleFile.id(6))", by: "a=1 odd=1 parity=odd once=")
     },
+    FaultWrite(testDescription: "create with an item") {
+      _ = try await $0.createConversation(
+        metadata: metadata(["a": "1"]), items: [item("msg_1")], in: .default)
+    } change: {
+      $0.add("new a=1 once=")
+      $0.add("item new msg_1")
+    },
+    FaultWrite(testDescription: "append once") {
+      _ = try await $0.appendItems(
+        [item("msg_1", text: String(repeating: "a", count: 9000)), .reference(id: "msg_known")],
+        to: SampleFile.id(5), in: .default, once: IdempotencyKey("new", request: [])!)
+    } change: {
+      $0.add("item \(SampleFile.id(5)) msg_1")
+      $0.add("item \(SampleFile.id(5)) msg_known")
+    },
+    FaultWrite(testDescription: "delete an item") {
+      _ = try await $0.deleteItem("msg_known", of: SampleFile.id(4), in: .default)
+    } change: {
+      $0.replace("item \(SampleFile.id(4))")
+    },
     FaultWrite(testDescription: "delete") {
       try await $0.deleteConversation(SampleFile.id(59), in: .default)
     } change: {

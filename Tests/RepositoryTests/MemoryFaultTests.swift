@@ -1,4 +1,5 @@
 import Conversations
+import SQLite
 import TestSupport
 import Testing
 
@@ -7,7 +8,7 @@ import Testing
 /// SQLite gets no more memory, as in a container that is at its limit. The limit is that of the whole
 /// process, and is lifted before anything else runs.
 @Suite(.serialized) struct MemoryFaultTests {
-  private let stepBytes = 8 * 1024
+  private let stepBytes = 1024
 
   /// With a little more memory each time, until it is enough.
   @Test(arguments: FaultWrite.all)
@@ -34,6 +35,8 @@ import Testing
     var allowed = error == nil ? [after] : write.hasSteps ? [before, after] : [before]
     switch error {
     case nil, .unavailable(.noMemory): break
+    // json_valid of SQLite 3.40 says no when it has no memory to parse.
+    case .storage(let cause) where cause.kind == .constraint: break
     case .commitUnknown: allowed = [before, after]
     case .some(let error): Issue.record("not a clear error: \(error)")
     }

@@ -85,6 +85,15 @@ extension Repository {
   }
 }
 
+/// An item to add, whose fields hold a text.
+func item(_ id: String, text: String = "a") -> AddedItem {
+  .item(Item(id: ItemID(id)!, type: "message", fields: Array(#"{"text":"\#(text)"}"#.utf8)))
+}
+
+extension [Item] {
+  var ids: [String] { map(\.id.description) }
+}
+
 /// The error that a call throws, or nil.
 func repositoryError(_ body: () async throws -> Void) async -> RepositoryError? {
   do {
