@@ -49,7 +49,7 @@ final class ItemTable {
   func append(
     _ added: [AddedItem], to conversation: Int64, in project: ProjectID, now: Int64
   ) throws(RepositoryError) -> (items: [Item], numbers: ClosedRange<Int64>?) {
-    let items = try resolved(added, in: project)
+    let (items, copiesBytes) = try resolved(added, in: project)
     var ids: Set<ItemID> = []
     for item in items {
       let isThere = try rethrowing { () throws(SQLiteError) in
@@ -57,6 +57,7 @@ final class ItemTable {
       }
       guard !isThere, ids.insert(item.id).inserted else { throw .itemAlreadyInConversation }
     }
+    guard copiesBytes <= copiesBytesMax else { throw .copiesTooLarge(bytesMax: copiesBytesMax) }
     return try rethrowing { () throws(SQLiteError) in
       var numbers: ClosedRange<Int64>?
       for item in items {
@@ -68,26 +69,38 @@ final class ItemTable {
   }
 
   /// Puts copies in the place of references, and of ids that this service minted and the project has.
+  ///
+  /// - Returns: The items, of which copies past `copiesBytesMax` are empty, since they are only looked
+  ///   for in the conversation then; and how large the copies are.
   private func resolved(
     _ added: [AddedItem], in project: ProjectID
-  ) throws(RepositoryError) -> [Item] {
+  ) throws(RepositoryError) -> (items: [Item], copiesBytes: Int) {
     var items: [Item] = []
     var copiesBytes = 0
     for one in added {
-      let copy: Item?
-      switch one {
-      case .item(let item):
-        copy = item.id.isOfMintedForm ? try newest(item.id.description, project) : nil
-        items.append(copy ?? item)
-      case .reference(let id):
-        copy = try newest(id, project)
-        guard let copy else { throw .referencedItemNotFound(id: id) }
-        items.append(copy)
+      guard let copy = try copy(for: one, in: project) else {
+        if case .item(let item) = one { items.append(item) }
+        continue
       }
-      copiesBytes += copy?.fields.count ?? 0
+      copiesBytes += copy.fields.count
+      let isKept = copiesBytes <= copiesBytesMax
+      items.append(isKept ? copy : Item(id: copy.id, type: copy.type, fields: []))
     }
-    guard copiesBytes <= copiesBytesMax else { throw .copiesTooLarge(bytesMax: copiesBytesMax) }
-    return items
+    return (items, copiesBytes)
+  }
+
+  /// - Returns: nil when the item is new.
+  /// - Throws: `.referencedItemNotFound`.
+  private func copy(
+    for added: AddedItem, in project: ProjectID
+  ) throws(RepositoryError) -> Item? {
+    switch added {
+    case .item(let item):
+      return item.id.isOfMintedForm ? try newest(item.id.description, project) : nil
+    case .reference(let id):
+      guard let copy = try newest(id, project) else { throw .referencedItemNotFound(id: id) }
+      return copy
+    }
   }
 
   /// - Returns: nil when there is none, or its row cannot be shown.
