@@ -46,26 +46,19 @@ enum APIError: Error, Sendable {
   var cause: RepositoryError? {
     switch self {
     case .repository(.preconditionFailed), .repository(.metadata),
-      .repository(.idempotencyKeyReused):
+      .repository(.idempotencyKeyReused), .repository(.item):
       nil
     case .repository(let error), .notReady(let error): error
     default: nil
     }
   }
 
-  /// - Parameters:
-  ///   - id: The conversation that the request named, if it named one.
-  ///   - item: The item that it named.
-  init(_ error: RepositoryError, id: String?, item: String? = nil) {
-    switch (error, id, item) {
-    case (.conversationNotFound, let id?, _): self = .conversationNotFound(id: id)
-    case (.itemNotFound, _, let item?): self = .item(.notFound(id: item))
-    case (.itemAlreadyInConversation, _, _): self = .item(.alreadyThere)
-    case (.referencedItemNotFound(let id), _, _): self = .item(.referenceNotFound(id: id))
-    case (.copiesTooLarge(let bytesMax), _, _): self = .bodyTooLarge(bytesMax: bytesMax)
-    case (.itemCursorNotFound(let cursor, let id), _, _):
-      self = .parameter(.itemNotFound(name: cursor.rawValue, id: id))
-    default: self = .repository(error)
+  /// - Parameter id: The conversation that the request named, if it named one.
+  init(_ error: RepositoryError, id: String?) {
+    if error == .conversationNotFound, let id {
+      self = .conversationNotFound(id: id)
+    } else {
+      self = .repository(error)
     }
   }
 }

@@ -17,12 +17,6 @@ enum ItemError: Error, Equatable {
   case id(path: String, value: String, ItemIDError)
   /// Reasoning with neither an id nor encrypted content.
   case emptyReasoning
-  /// The conversation has no such item.
-  case notFound(id: String)
-  /// The project has no such item.
-  case referenceNotFound(id: String)
-  /// The conversation has such an item, or the request two.
-  case alreadyThere
 }
 
 extension ErrorResponse {
@@ -68,14 +62,6 @@ extension ErrorResponse {
         .badRequest,
         "Invalid '\(path)': '\(value)'. Expected an ID that begins with '\(expected)'.",
         param: path, code: "invalid_value")
-    case .notFound(let id):
-      self.init(.notFound, "Item with id '\(Self.shown(id, over: 64))' not found in conversation.")
-    case .referenceNotFound(let id):
-      self.init(.notFound, "Item with id '\(Self.shown(id, over: 64))' not found.", param: "items")
-    case .alreadyThere:
-      self.init(
-        .badRequest, "Item already in conversation", param: "items",
-        code: "item_already_in_conversation")
     case .emptyReasoning:
       self.init(.badRequest, "Invalid item", param: "item", code: "invalid_item")
     }

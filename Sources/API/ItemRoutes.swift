@@ -40,23 +40,21 @@ extension API {
   func retrieveItem(_ call: Call, _ snapshot: inout Snapshot) throws(APIError) -> Response {
     _ = try ItemParameters(call.query, isList: false)
     let id = try conversationID(call)
-    let item = call.pathParameters[1]
     do {
-      return Response(json: .item(try snapshot.item(item, of: id, in: call.project)))
+      return Response(
+        json: .item(try snapshot.item(call.pathParameters[1], of: id, in: call.project)))
     } catch {
-      throw APIError(error, id: id.description, item: item)
+      throw APIError(error, id: id.description)
     }
   }
 
   /// `DELETE /v1/conversations/{conversation_id}/items/{item_id}`
   func deleteItem(_ call: Call) async throws(APIError) -> Response {
     let id = try conversationID(call)
-    let item = call.pathParameters[1]
-    do {
-      return Response(try await repository.deleteItem(item, of: id, in: call.project))
-    } catch {
-      throw APIError(error, id: id.description, item: item)
+    let conversation = try await rethrowing(id) { () async throws(RepositoryError) in
+      try await repository.deleteItem(call.pathParameters[1], of: id, in: call.project)
     }
+    return Response(conversation)
   }
 
   /// Reads the items of requests that arrive now.

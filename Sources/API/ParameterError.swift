@@ -15,8 +15,6 @@ enum ParameterError: Error, Sendable {
   case notAChoice(name: String, value: String, choices: [String])
   /// A cursor that cannot be the id of a conversation.
   case notAnID(name: String, value: String)
-  /// A list of items has no item with the id that a cursor says.
-  case itemNotFound(name: String, id: String)
   /// A list that is given as a single value.
   case notAList(name: String)
   /// A limit of the query is passed.
@@ -50,7 +48,8 @@ extension ErrorResponse {
     case .notAChoice(let name, let value, let choices):
       self.init(
         .badRequest,
-        "Invalid value: '\(Self.shown(value, over: 64))'. Supported values are: \(Self.choices(choices, "and")).",
+        "Invalid value: '\(Self.shown(value, over: 64))'. Supported values are: "
+          + "\(Self.choices(choices, "and")).",
         param: name, code: "invalid_value")
     case .notAnID(let name, let value):
       self.init(
@@ -58,8 +57,6 @@ extension ErrorResponse {
         "Invalid '\(name)': '\(Self.shown(value))' is not the id of a conversation. Expected "
           + "'conv_' and 48 lower-case hexadecimal digits.",
         param: name, code: "invalid_value")
-    case .itemNotFound(let name, let id):
-      self.init(.notFound, "No item found with id '\(Self.shown(id, over: 64))'", param: name)
     case .notAList(let name):
       self.init(
         .badRequest,

@@ -43,16 +43,32 @@ extension ErrorResponse {
     }
   }
 
+  init(_ error: StoredItemError) {
+    switch error {
+    case .notFound(let id):
+      self.init(
+        .notFound, "Item with id '\(Self.shown(id, over: 64))' not found in conversation.")
+    case .referenceNotFound(let id):
+      self.init(
+        .notFound, "Item with id '\(Self.shown(id, over: 64))' not found.", param: "items")
+    case .cursorNotFound(let cursor, let id):
+      self.init(
+        .notFound, "No item found with id '\(Self.shown(id, over: 64))'", param: cursor.rawValue)
+    case .alreadyInConversation:
+      self.init(
+        .badRequest, "Item already in conversation", param: "items",
+        code: "item_already_in_conversation")
+    case .copiesTooLarge(let bytesMax):
+      self.init(APIError.bodyTooLarge(bytesMax: bytesMax))
+    }
+  }
+
   init(_ error: RepositoryError) {
     switch error {
     case .conversationNotFound:
       self.init(.notFound, "Conversation not found.")
-    case .itemNotFound, .referencedItemNotFound, .itemCursorNotFound:
-      self.init(.notFound, "Item not found.")
-    case .itemAlreadyInConversation:
-      self.init(ItemError.alreadyThere)
-    case .copiesTooLarge(let bytesMax):
-      self.init(APIError.bodyTooLarge(bytesMax: bytesMax))
+    case .item(let error):
+      self.init(error)
     case .unreadableItem:
       self.init(
         .internalServerError,

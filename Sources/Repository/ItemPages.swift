@@ -31,7 +31,7 @@ final class ItemPages {
   }
 
   /// - Parameter isOver: Asked again and again; true ends the query.
-  /// - Throws: `.conversationNotFound`, `.itemCursorNotFound`, `.queryTimeout`.
+  /// - Throws: `.conversationNotFound`, `.item`, `.queryTimeout`.
   func page(
     _ query: ItemQuery, of id: ConversationID, in project: ProjectID, isOver: () -> Bool
   ) throws(RepositoryError) -> ItemPage {
@@ -102,7 +102,7 @@ final class ItemPages {
       selectNumber.bind(":conversation", conversation)
       return try selectNumber.step()
     }
-    guard isThere else { throw .itemCursorNotFound(cursor, id: item) }
+    guard isThere else { throw .item(.cursorNotFound(cursor, id: item)) }
     return selectNumber.integer(0)
   }
 }

@@ -45,7 +45,7 @@ final class ItemTable {
   /// Adds items to a conversation, in this order, after all that it has.
   ///
   /// - Returns: What was added, and the numbers of the first and the last row; nil for none.
-  /// - Throws: `.referencedItemNotFound`, `.itemAlreadyInConversation`, `.copiesTooLarge`.
+  /// - Throws: `.item`.
   func append(
     _ added: [AddedItem], to conversation: Int64, in project: ProjectID, now: Int64
   ) throws(RepositoryError) -> (items: [Item], numbers: ClosedRange<Int64>?) {
@@ -55,9 +55,11 @@ final class ItemTable {
       let isThere = try rethrowing { () throws(SQLiteError) in
         try has(item.id, conversation, project)
       }
-      guard !isThere, ids.insert(item.id).inserted else { throw .itemAlreadyInConversation }
+      guard !isThere, ids.insert(item.id).inserted else { throw .item(.alreadyInConversation) }
     }
-    guard copiesBytes <= copiesBytesMax else { throw .copiesTooLarge(bytesMax: copiesBytesMax) }
+    guard copiesBytes <= copiesBytesMax else {
+      throw .item(.copiesTooLarge(bytesMax: copiesBytesMax))
+    }
     return try rethrowing { () throws(SQLiteError) in
       var numbers: ClosedRange<Int64>?
       for item in items {
@@ -90,7 +92,7 @@ final class ItemTable {
   }
 
   /// - Returns: nil when the item is new.
-  /// - Throws: `.referencedItemNotFound`.
+  /// - Throws: `.item`.
   private func copy(
     for added: AddedItem, in project: ProjectID
   ) throws(RepositoryError) -> Item? {
@@ -98,7 +100,7 @@ final class ItemTable {
     case .item(let item):
       return item.id.isOfMintedForm ? try newest(item.id.description, project) : nil
     case .reference(let id):
-      guard let copy = try newest(id, project) else { throw .referencedItemNotFound(id: id) }
+      guard let copy = try newest(id, project) else { throw .item(.referenceNotFound(id: id)) }
       return copy
     }
   }

@@ -6,8 +6,7 @@ extension Repository {
   ///
   /// - Parameter key: A repeat with it adds nothing, and is answered with what is left of the items that
   ///   the first request added; nil for a request without one.
-  /// - Throws: `.conversationNotFound`, `.idempotencyKeyReused`, `.referencedItemNotFound`,
-  ///   `.itemAlreadyInConversation`, `.copiesTooLarge`.
+  /// - Throws: `.conversationNotFound`, `.idempotencyKeyReused`, `.item`.
   public func appendItems(
     _ items: [AddedItem], to id: ConversationID, in project: ProjectID, once key: IdempotencyKey?
   ) async throws(RepositoryError) -> AppendedItems {
@@ -19,7 +18,7 @@ extension Repository {
   /// Deletes an item.
   ///
   /// - Returns: The conversation that had it.
-  /// - Throws: `.conversationNotFound`, `.itemNotFound`.
+  /// - Throws: `.conversationNotFound`, `.item`.
   public func deleteItem(
     _ item: String, of id: ConversationID, in project: ProjectID
   ) async throws(RepositoryError) -> Conversation {
@@ -30,7 +29,7 @@ extension Repository {
 
   /// Reads a page of a conversation's items, as of one moment, on a thread of its own.
   ///
-  /// - Throws: `.conversationNotFound`, `.itemCursorNotFound`, `.queryTimeout`.
+  /// - Throws: `.conversationNotFound`, `.item`, `.queryTimeout`.
   public func items(
     _ query: ItemQuery, of id: ConversationID, in project: ProjectID
   ) async throws(RepositoryError) -> ItemPage {

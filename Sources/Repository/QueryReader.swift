@@ -42,7 +42,7 @@ final class QueryReader {
   /// Reads a page of a conversation's items, as of one moment.
   ///
   /// - Parameter isOver: Asked again and again; true ends the query.
-  /// - Throws: `.conversationNotFound`, `.itemCursorNotFound`, `.queryTimeout`.
+  /// - Throws: `.conversationNotFound`, `.item`, `.queryTimeout`.
   func items(
     _ query: ItemQuery, of id: ConversationID, in project: ProjectID, isOver: () -> Bool
   ) throws(RepositoryError) -> ItemPage {

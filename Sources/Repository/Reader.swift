@@ -118,7 +118,7 @@ final class Reader {
     return Conversation(id: id, metadata: metadata)
   }
 
-  /// - Throws: `.conversationNotFound`, `.itemNotFound`, `.unreadableItem`.
+  /// - Throws: `.conversationNotFound`, `.item`, `.unreadableItem`.
   func item(
     _ item: String, of id: ConversationID, in project: ProjectID
   ) throws(RepositoryError) -> Item {
@@ -130,7 +130,7 @@ final class Reader {
       return try selectItem.step()
     }
     guard hasRow else { throw .conversationNotFound }
-    guard !selectItem.isNull(0) else { throw .itemNotFound }
+    guard !selectItem.isNull(0) else { throw .item(.notFound(id: item)) }
     guard let found = Item(row: selectItem) else { throw .unreadableItem }
     return found
   }

@@ -184,7 +184,7 @@ public final class Repository: Sendable {
 
   /// Stores a new conversation, with items in it.
   ///
-  /// - Throws: `.referencedItemNotFound`, `.itemAlreadyInConversation`, `.copiesTooLarge`.
+  /// - Throws: `.item`.
   public func createConversation(
     metadata: Metadata, items: [AddedItem] = [], in project: ProjectID
   ) async throws(RepositoryError) -> Conversation {

@@ -14,16 +14,8 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
   case metadata(MetadataError)
   /// The idempotency key was used for a request with other bytes.
   case idempotencyKeyReused
-  /// No such item in the conversation, which is there.
-  case itemNotFound
-  /// The conversation has an item with such an id, or the request has two.
-  case itemAlreadyInConversation
-  /// A reference to an item that the project does not have.
-  case referencedItemNotFound(id: String)
-  /// A place in a list of items that is none of them.
-  case itemCursorNotFound(ItemCursor, id: String)
-  /// The copies that a request asks for are too large together.
-  case copiesTooLarge(bytesMax: Int)
+  /// The items that a request names or adds are not as they must be.
+  case item(StoredItemError)
   /// The item is there, and its row cannot be shown.
   case unreadableItem
   /// A query reached its deadline.
@@ -70,11 +62,7 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
     case .preconditionFailed(let failure): "precondition failed: \(failure)"
     case .metadata: "the metadata would break a rule"
     case .idempotencyKeyReused: "an idempotency key was used for another request"
-    case .itemNotFound: "item not found"
-    case .itemAlreadyInConversation: "an item is in the conversation already"
-    case .referencedItemNotFound: "a referenced item was not found"
-    case .itemCursorNotFound: "no such place in a list of items"
-    case .copiesTooLarge(let bytesMax): "copies of items are over \(bytesMax) bytes"
+    case .item: "items are not as they must be"
     case .unreadableItem: "what is stored for an item is not valid"
     case .queryTimeout: "a query reached its deadline"
     case .unavailable(.queueFull(let writesMax)): "\(writesMax) writes are waiting already"
@@ -101,6 +89,20 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
       default: .storage(error)
       }
   }
+}
+
+/// What is wrong with items beside those that are stored.
+public enum StoredItemError: Equatable, Sendable {
+  /// No such item in the conversation, which is there.
+  case notFound(id: String)
+  /// The conversation has an item with such an id, or the request has two.
+  case alreadyInConversation
+  /// A reference to an item that the project does not have.
+  case referenceNotFound(id: String)
+  /// A place in a list of items that is none of them.
+  case cursorNotFound(ItemCursor, id: String)
+  /// The copies that a request asks for are too large together.
+  case copiesTooLarge(bytesMax: Int)
 }
 
 /// The parameters that are places in a list of items.

@@ -32,7 +32,7 @@ public struct Snapshot: ~Copyable {
   /// Reads one item of a conversation.
   ///
   /// - Parameter item: Its id; any text.
-  /// - Throws: `.conversationNotFound`, `.itemNotFound`, `.unreadableItem`.
+  /// - Throws: `.conversationNotFound`, `.item`, `.unreadableItem`.
   public mutating func item(
     _ item: String, of id: ConversationID, in project: ProjectID
   ) throws(RepositoryError) -> Item {

@@ -112,7 +112,7 @@ final class Writer {
 
   /// Stores a new conversation with items in it.
   ///
-  /// - Throws: `.referencedItemNotFound`, `.itemAlreadyInConversation`, `.copiesTooLarge`.
+  /// - Throws: `.item`.
   func createConversation(
     metadata: Metadata, items added: [AddedItem], in project: ProjectID
   ) throws(RepositoryError) -> (conversation: Conversation, number: Int64) {
@@ -125,8 +125,7 @@ final class Writer {
 
   /// Adds items, or finds what is left of those that were added under a key.
   ///
-  /// - Throws: `.conversationNotFound`, `.idempotencyKeyReused`, `.referencedItemNotFound`,
-  ///   `.itemAlreadyInConversation`, `.copiesTooLarge`.
+  /// - Throws: `.conversationNotFound`, `.idempotencyKeyReused`, `.item`.
   func appendItems(
     _ added: [AddedItem], to id: ConversationID, in project: ProjectID, once key: IdempotencyKey?
   ) throws(RepositoryError) -> AppendedItems {
@@ -150,7 +149,7 @@ final class Writer {
 
   /// Deletes an item.
   ///
-  /// - Throws: `.conversationNotFound`, `.itemNotFound`, `.unreadableConversation`.
+  /// - Throws: `.conversationNotFound`, `.item`, `.unreadableConversation`.
   func deleteItem(
     _ item: String, of id: ConversationID, in project: ProjectID
   ) throws(RepositoryError) -> Conversation {
@@ -158,7 +157,7 @@ final class Writer {
     let isDeleted = try rethrowing { () throws(SQLiteError) in
       try items.delete(item, of: number, in: project)
     }
-    guard isDeleted else { throw .itemNotFound }
+    guard isDeleted else { throw .item(.notFound(id: item)) }
     let stored = try rethrowing { () throws(SQLiteError) in try storedMetadata(number) }
     guard let stored else { throw .unreadableConversation(id) }
     return Conversation(id: id, metadata: stored)

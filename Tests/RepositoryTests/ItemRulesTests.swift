@@ -35,8 +35,9 @@ import Testing
     let missing = await repositoryError {
       _ = try await test.repository.deleteItem("b", of: made.id, in: .default)
     }
-    #expect(missing == .itemNotFound)
-    #expect(await repositoryError { _ = try fields(test, "b", made.id) } == .itemNotFound)
+    #expect(missing == .item(.notFound(id: "b")))
+    #expect(
+      await repositoryError { _ = try fields(test, "b", made.id) } == .item(.notFound(id: "b")))
     let other = await repositoryError { _ = try fields(test, "b", SampleFile.id(1)) }
     #expect(other == .conversationNotFound)
     try await test.repository.deleteConversation(made.id, in: .default)
@@ -71,12 +72,12 @@ import Testing
     }
     #expect(await fault([.reference(id: "z")], SampleFile.id(1)) == .conversationNotFound)
     #expect(
-      await fault([item("a"), .reference(id: "z")], first) == .referencedItemNotFound(id: "z"))
-    #expect(await fault([item("d"), item("a")], first) == .itemAlreadyInConversation)
-    #expect(await fault([item("d"), item("d")], second) == .itemAlreadyInConversation)
+      await fault([item("a"), .reference(id: "z")], first) == .item(.referenceNotFound(id: "z")))
+    #expect(await fault([item("d"), item("a")], first) == .item(.alreadyInConversation))
+    #expect(await fault([item("d"), item("d")], second) == .item(.alreadyInConversation))
     let copies = ["a", "b", "c"].map { AddedItem.reference(id: $0) }
-    #expect(await fault(copies + [item("d"), item("d")], second) == .itemAlreadyInConversation)
-    #expect(await fault(copies, second) == .copiesTooLarge(bytesMax: 30))
+    #expect(await fault(copies + [item("d"), item("d")], second) == .item(.alreadyInConversation))
+    #expect(await fault(copies, second) == .item(.copiesTooLarge(bytesMax: 30)))
     #expect(try test.count("items") == 3)
   }
 
@@ -181,7 +182,7 @@ import Testing
     let fault = await repositoryError {
       _ = try await test.repository.items(query, of: id, in: .default)
     }
-    #expect(fault == .itemCursorNotFound(.before, id: "gone"))
+    #expect(fault == .item(.cursorNotFound(.before, id: "gone")))
   }
 
   private static func page(
