@@ -5,19 +5,12 @@ internal import SQLite
 ///
 /// A page is a range of numbers of one conversation in one index, so it costs the same at every place.
 final class ItemPages {
-  private let selectConversation: Statement
-  private let selectNumber: Statement
+  private let numbers: RowNumbers
   private let selectAscending: Statement
   private let selectDescending: Statement
 
   init(_ connection: borrowing Connection) throws(SQLiteError) {
-    selectConversation = try connection.prepare(
-      "SELECT number FROM conversations WHERE id = :id AND project = :project")
-    selectNumber = try connection.prepare(
-      """
-      SELECT number FROM items INDEXED BY items_by_id
-      WHERE project = :project AND id = :id AND conversation = :conversation
-      """)
+    numbers = try RowNumbers(connection)
     selectAscending = try connection.prepare(
       """
       SELECT id, type, fields FROM items INDEXED BY items_by_conversation
@@ -35,7 +28,7 @@ final class ItemPages {
   func page(
     _ query: ItemQuery, of id: ConversationID, in project: ProjectID, isOver: () -> Bool
   ) throws(RepositoryError) -> ItemPage {
-    guard let conversation = try number(of: id, project) else { throw .conversationNotFound }
+    let conversation = try numbers.conversation(id, in: project)
     let after = try number(of: query.after, .after, conversation, project)
     let before = try number(of: query.before, .before, conversation, project)
     let isAscending = query.order == .ascending
@@ -81,28 +74,12 @@ final class ItemPages {
   }
 
   private func number(
-    of id: ConversationID, _ project: ProjectID
-  ) throws(RepositoryError) -> Int64? {
-    defer { selectConversation.reset() }
-    return try rethrowing { () throws(SQLiteError) in
-      try selectConversation.bind(":id", id.description)
-      selectConversation.bind(":project", project.number)
-      return try selectConversation.step() ? selectConversation.integer(0) : nil
-    }
-  }
-
-  private func number(
     of item: String?, _ cursor: ItemCursor, _ conversation: Int64, _ project: ProjectID
   ) throws(RepositoryError) -> Int64? {
     guard let item else { return nil }
-    defer { selectNumber.reset() }
-    let isThere = try rethrowing { () throws(SQLiteError) in
-      selectNumber.bind(":project", project.number)
-      try selectNumber.bind(":id", item)
-      selectNumber.bind(":conversation", conversation)
-      return try selectNumber.step()
+    guard let number = try numbers.item(item, of: conversation, in: project) else {
+      throw .item(.cursorNotFound(cursor, id: item))
     }
-    guard isThere else { throw .item(.cursorNotFound(cursor, id: item)) }
-    return selectNumber.integer(0)
+    return number
   }
 }

@@ -5,24 +5,24 @@ internal import SQLite
 final class ItemTable {
   private let copiesBytesMax: Int
   private let selectNewest: Statement
-  private let selectOwn: Statement
+  private let numbers: RowNumbers
   private let selectRange: Statement
   private let insert: Statement
   private let delete: Statement
 
-  /// - Parameter copiesBytesMax: How large the copies may be together that one request makes.
-  init(_ connection: borrowing Connection, copiesBytesMax: Int) throws(SQLiteError) {
+  /// - Parameters:
+  ///   - numbers: Of the same connection.
+  ///   - copiesBytesMax: How large the copies may be together that one request makes.
+  init(
+    _ connection: borrowing Connection, numbers: RowNumbers, copiesBytesMax: Int
+  ) throws(SQLiteError) {
+    self.numbers = numbers
     self.copiesBytesMax = copiesBytesMax
     // Of the newest conversation that has it.
     selectNewest = try connection.prepare(
       """
       SELECT id, type, fields FROM items INDEXED BY items_by_id
       WHERE project = :project AND id = :id ORDER BY conversation DESC LIMIT 1
-      """)
-    selectOwn = try connection.prepare(
-      """
-      SELECT 1 FROM items INDEXED BY items_by_id
-      WHERE project = :project AND id = :id AND conversation = :conversation
       """)
     selectRange = try connection.prepare(
       """
@@ -52,21 +52,19 @@ final class ItemTable {
     let (items, copiesBytes) = try resolved(added, in: project)
     var ids: Set<ItemID> = []
     for item in items {
-      let isThere = try rethrowing { () throws(SQLiteError) in
-        try has(item.id, conversation, project)
-      }
+      let isThere = try numbers.item(item.id.description, of: conversation, in: project) != nil
       guard !isThere, ids.insert(item.id).inserted else { throw .item(.alreadyInConversation) }
     }
     guard copiesBytes <= copiesBytesMax else {
       throw .item(.copiesTooLarge(bytesMax: copiesBytesMax))
     }
     return try rethrowing { () throws(SQLiteError) in
-      var numbers: ClosedRange<Int64>?
+      var stored: ClosedRange<Int64>?
       for item in items {
         let number = try store(item, conversation, project, now)
-        numbers = (numbers?.lowerBound ?? number)...number
+        stored = (stored?.lowerBound ?? number)...number
       }
-      return (items, numbers)
+      return (items, stored)
     }
   }
 
@@ -113,16 +111,6 @@ final class ItemTable {
       try selectNewest.bind(":id", id)
       return try selectNewest.step() ? Item(row: selectNewest) : nil
     }
-  }
-
-  private func has(
-    _ id: ItemID, _ conversation: Int64, _ project: ProjectID
-  ) throws(SQLiteError) -> Bool {
-    defer { selectOwn.reset() }
-    selectOwn.bind(":project", project.number)
-    try selectOwn.bind(":id", id.description)
-    selectOwn.bind(":conversation", conversation)
-    return try selectOwn.step()
   }
 
   private func store(

@@ -24,7 +24,6 @@ final class Writer {
   private let releaseSavepoint: Statement
   private let selectNewestID: Statement
   private let insertConversation: Statement
-  private let selectConversation: Statement
   private let deleteConversation: Statement
   private let selectPairs: Statement
   private let deletePairs: Statement
@@ -32,6 +31,7 @@ final class Writer {
   private let upsertPair: Statement
   private let updateKeyUse: Statement
   private let idempotency: IdempotencyTable
+  private let numbers: RowNumbers
   private let items: ItemTable
   private let appendKeys: AppendKeyTable
 
@@ -72,8 +72,6 @@ final class Writer {
       """
       INSERT INTO conversations (project, id, created_at) VALUES (:project, :id, :created_at)
       """)
-    selectConversation = try connection.prepare(
-      "SELECT number FROM conversations WHERE id = :id AND project = :project")
     deleteConversation = try connection.prepare(
       "DELETE FROM conversations WHERE number = :number")
     selectPairs = try connection.prepare(
@@ -91,7 +89,9 @@ final class Writer {
       "UPDATE api_keys SET last_used_at = :time WHERE number = :number")
     idempotency = try IdempotencyTable(connection, retentionSeconds: settings.idempotencySeconds)
     appendKeys = try AppendKeyTable(connection, retentionSeconds: settings.idempotencySeconds)
-    items = try ItemTable(connection, copiesBytesMax: settings.copiesBytesMax)
+    numbers = try RowNumbers(connection)
+    items = try ItemTable(
+      connection, numbers: numbers, copiesBytesMax: settings.copiesBytesMax)
   }
 
   // MARK: Requests
@@ -129,7 +129,7 @@ final class Writer {
   func appendItems(
     _ added: [AddedItem], to id: ConversationID, in project: ProjectID, once key: IdempotencyKey?
   ) throws(RepositoryError) -> AppendedItems {
-    let conversation = try requireNumber(of: id, in: project)
+    let conversation = try numbers.conversation(id, in: project)
     let now = now()
     if let key, let known = try appendKeys.numbers(of: key, in: project, now: now) {
       let left = try rethrowing { () throws(SQLiteError) in
@@ -153,7 +153,7 @@ final class Writer {
   func deleteItem(
     _ item: String, of id: ConversationID, in project: ProjectID
   ) throws(RepositoryError) -> Conversation {
-    let number = try requireNumber(of: id, in: project)
+    let number = try numbers.conversation(id, in: project)
     let isDeleted = try rethrowing { () throws(SQLiteError) in
       try items.delete(item, of: number, in: project)
     }
@@ -204,7 +204,7 @@ final class Writer {
     of id: ConversationID, in project: ProjectID, by change: MetadataChange,
     if precondition: Precondition
   ) throws(RepositoryError) -> Conversation {
-    let number = try requireNumber(of: id, in: project)
+    let number = try numbers.conversation(id, in: project)
     let stored = try rethrowing { () throws(SQLiteError) in try storedMetadata(number) }
     try require(precondition, id, stored)
     if stored == nil, case .merge = change { throw .unreadableConversation(id) }
@@ -248,13 +248,13 @@ final class Writer {
     for pair in set { try store(pair, number, project) }
   }
 
-  /// Deletes a conversation and, by the schema, its pairs and its idempotency key.
+  /// Deletes a conversation and, by the schema, its pairs, its items and its idempotency keys.
   ///
   /// - Throws: `.conversationNotFound`, `.preconditionFailed`.
   func deleteConversation(
     _ id: ConversationID, in project: ProjectID, if precondition: Precondition
   ) throws(RepositoryError) {
-    let number = try requireNumber(of: id, in: project)
+    let number = try numbers.conversation(id, in: project)
     if !precondition.isEmpty {
       let stored = try rethrowing { () throws(SQLiteError) in try storedMetadata(number) }
       try require(precondition, id, stored)
@@ -270,19 +270,6 @@ final class Writer {
     let version = try connection.integer("PRAGMA user_version")
     try connection.execute("PRAGMA user_version = \(version)")
     hasTouched = true
-  }
-
-  private func requireNumber(
-    of id: ConversationID, in project: ProjectID
-  ) throws(RepositoryError) -> Int64 {
-    defer { selectConversation.reset() }
-    let isThere = try rethrowing { () throws(SQLiteError) in
-      try selectConversation.bind(":id", id.description)
-      selectConversation.bind(":project", project.number)
-      return try selectConversation.step()
-    }
-    guard isThere else { throw .conversationNotFound }
-    return selectConversation.integer(0)
   }
 
   private static func newestID(
