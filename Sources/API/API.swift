@@ -22,7 +22,7 @@ public struct API: Sendable {
     /// The proxies whose `X-Forwarded-For` is believed.
     public var trustedProxies: [NetworkRange]
     /// The types that items may have beside those that this version knows.
-    public var moreItemTypes: [String] = []
+    public var moreItemTypes: [String]
 
     /// - Parameters:
     ///   - logsRequests: Whether each request gets a line in the log.
@@ -31,9 +31,11 @@ public struct API: Sendable {
     ///   - hasOpenMetrics: Whether `/metrics` needs no API key.
     ///   - requiresKeys: Whether every request needs an API key, also before the first was created.
     ///   - trustedProxies: The proxies whose `X-Forwarded-For` is believed.
+    ///   - moreItemTypes: The types that items may have beside those that this version knows.
     public init(
       logsRequests: Bool = true, corsOrigins: [String] = [], requestsPerMinuteMax: Int = 0,
-      hasOpenMetrics: Bool = false, requiresKeys: Bool = false, trustedProxies: [NetworkRange] = []
+      hasOpenMetrics: Bool = false, requiresKeys: Bool = false, trustedProxies: [NetworkRange] = [],
+      moreItemTypes: [String] = []
     ) {
       self.logsRequests = logsRequests
       self.corsOrigins = corsOrigins
@@ -41,6 +43,7 @@ public struct API: Sendable {
       self.hasOpenMetrics = hasOpenMetrics
       self.requiresKeys = requiresKeys
       self.trustedProxies = trustedProxies
+      self.moreItemTypes = moreItemTypes
     }
   }
 

@@ -22,36 +22,16 @@ struct JSONBody: Sendable {
   /// Contract, section 6.
   static func list(_ page: ConversationPage) -> JSONBody {
     JSONBody { json in
-      json.raw(#"{"object":"list","data":["#)
-      var separator: StaticString = ""
-      for conversation in page.conversations {
-        json.raw(separator)
-        json.conversation(conversation)
-        separator = ","
+      json.list(page.conversations, hasMore: page.hasMore, id: \.id.description) {
+        $0.conversation($1)
       }
-      json.raw(#"],"first_id":"#)
-      json.stringOrNull(page.conversations.first?.id.description)
-      json.raw(page.hasMore ? #","has_more":true,"last_id":"# : #","has_more":false,"last_id":"#)
-      json.stringOrNull(page.conversations.last?.id.description)
-      json.raw("}")
     }
   }
 
   /// Contract, section 8.5.
   static func items(_ items: [Item], hasMore: Bool) -> JSONBody {
     JSONBody { json in
-      json.raw(#"{"object":"list","data":["#)
-      var separator: StaticString = ""
-      for item in items {
-        json.raw(separator)
-        json.item(item)
-        separator = ","
-      }
-      json.raw(#"],"first_id":"#)
-      json.stringOrNull(items.first?.id.description)
-      json.raw(hasMore ? #","has_more":true,"last_id":"# : #","has_more":false,"last_id":"#)
-      json.stringOrNull(items.last?.id.description)
-      json.raw("}")
+      json.list(items, hasMore: hasMore, id: \.id.description) { $0.item($1) }
     }
   }
 
@@ -88,6 +68,30 @@ struct JSONBody: Sendable {
 }
 
 extension JSONWriter {
+  /// Writes a list as OpenAI's API has them.
+  ///
+  /// - Parameters:
+  ///   - hasMore: Whether there are more elements beyond these.
+  ///   - id: The id of an element.
+  ///   - write: Writes an element.
+  fileprivate mutating func list<Element>(
+    _ elements: [Element], hasMore: Bool, id: (Element) -> String,
+    write: (inout JSONWriter, Element) -> Void
+  ) {
+    raw(#"{"object":"list","data":["#)
+    var separator: StaticString = ""
+    for element in elements {
+      raw(separator)
+      write(&self, element)
+      separator = ","
+    }
+    raw(#"],"first_id":"#)
+    stringOrNull(elements.first.map(id))
+    raw(hasMore ? #","has_more":true,"last_id":"# : #","has_more":false,"last_id":"#)
+    stringOrNull(elements.last.map(id))
+    raw("}")
+  }
+
   fileprivate mutating func conversation(_ conversation: Conversation) {
     raw(#"{"id":"#)
     string(conversation.id.description)

@@ -83,16 +83,11 @@ extension Request {
     guard let field = headers.value(of: .traceParent), field.utf8.count == 55 else { return nil }
     let parts = field.split(separator: "-", omittingEmptySubsequences: false)
     guard parts.map(\.utf8.count) == [2, 32, 16, 2], parts[0] == "00",
-      parts.allSatisfy({ $0.utf8.allSatisfy(Self.isLowerHexadecimal) }),
+      parts.allSatisfy({ $0.utf8.allSatisfy(\.isLowercaseHexDigit) }),
       parts[1].utf8.contains(where: { $0 != UInt8(ascii: "0") }),
       parts[2].utf8.contains(where: { $0 != UInt8(ascii: "0") })
     else { return nil }
     return field
-  }
-
-  private static func isLowerHexadecimal(_ byte: UInt8) -> Bool {
-    (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-      || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
   }
 }
 

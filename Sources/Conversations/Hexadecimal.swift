@@ -1,6 +1,6 @@
 extension UInt8 {
   /// Whether it is one of `0` to `9` and `a` to `f`.
-  var isLowercaseHexDigit: Bool {
+  package var isLowercaseHexDigit: Bool {
     (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self)
       || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(self)
   }

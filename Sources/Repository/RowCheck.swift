@@ -52,23 +52,31 @@ final class RowCheck {
     try commit.run()
   }
 
+  /// Runs a statement over the rows of these numbers.
+  private func forEachRow(
+    of select: borrowing Statement, _ numbers: ClosedRange<Int64>,
+    _ body: (borrowing Statement) -> Void
+  ) throws(SQLiteError) {
+    defer { select.reset() }
+    select.bind(":first", numbers.lowerBound)
+    select.bind(":last", numbers.upperBound)
+    while try select.step() { body(select) }
+  }
+
   private func checkConversations(
     _ numbers: ClosedRange<Int64>, _ report: inout DatabaseReport
   ) throws(SQLiteError) {
-    defer { selectConversations.reset() }
-    selectConversations.bind(":first", numbers.lowerBound)
-    selectConversations.bind(":last", numbers.upperBound)
-    while try selectConversations.step() {
+    try forEachRow(of: selectConversations, numbers) { row in
       report.conversationCount += 1
-      let id = selectConversations.text(1).flatMap { ConversationID($0) }
+      let id = row.text(1).flatMap { ConversationID($0) }
       if let id {
         if let newest, id < newest {
           report.findings.append(.outOfOrder(conversation: id.description))
         }
         newest = max(newest ?? id, id)
       }
-      if id?.createdAt != selectConversations.integer(2) {
-        report.findings.append(.unreadableConversation(number: selectConversations.integer(0)))
+      if id?.createdAt != row.integer(2) {
+        report.findings.append(.unreadableConversation(number: row.integer(0)))
       }
     }
   }
@@ -76,15 +84,12 @@ final class RowCheck {
   private func checkItems(
     _ numbers: ClosedRange<Int64>, _ report: inout DatabaseReport
   ) throws(SQLiteError) {
-    defer { selectItems.reset() }
-    selectItems.bind(":first", numbers.lowerBound)
-    selectItems.bind(":last", numbers.upperBound)
-    while try selectItems.step() {
+    try forEachRow(of: selectItems, numbers) { row in
       report.itemCount += 1
-      if Item(row: selectItems) == nil || selectItems.integer(4) != 1 {
+      if Item(row: row) == nil || row.integer(4) != 1 {
         report.findings.append(
           .unreadableItem(
-            conversation: selectItems.repairedText(3), item: selectItems.repairedText(0)))
+            conversation: row.repairedText(3), item: row.repairedText(0)))
       }
     }
   }
@@ -92,25 +97,22 @@ final class RowCheck {
   private func checkPairs(
     _ numbers: ClosedRange<Int64>, _ report: inout DatabaseReport
   ) throws(SQLiteError) {
-    defer { selectPairs.reset() }
-    selectPairs.bind(":first", numbers.lowerBound)
-    selectPairs.bind(":last", numbers.upperBound)
     var conversation = ""
     var count = 0
     func checkCount() {
       guard count > Metadata.pairsMax else { return }
       report.findings.append(.tooManyPairs(conversation: conversation, count: count))
     }
-    while try selectPairs.step() {
+    try forEachRow(of: selectPairs, numbers) { row in
       report.pairCount += 1
-      if selectPairs.repairedText(0) != conversation {
+      if row.repairedText(0) != conversation {
         checkCount()
-        conversation = selectPairs.repairedText(0)
+        conversation = row.repairedText(0)
         count = 0
       }
       count += 1
-      let shownKey = selectPairs.repairedText(1)
-      if let key = selectPairs.text(1), let value = selectPairs.text(2) {
+      let shownKey = row.repairedText(1)
+      if let key = row.text(1), let value = row.text(2) {
         if (try? Metadata.Pair(key: key, value: value)) == nil {
           report.findings.append(.limit(conversation: conversation, key: shownKey))
         }

@@ -28,13 +28,7 @@ public struct Statement: ~Copyable {
   /// - Precondition: The SQL names the parameter, `:` included.
   /// - Throws: When SQLite has no memory for the copy or the text is over its largest length.
   public func bind(_ name: StaticString, _ value: String) throws(SQLiteError) {
-    let position = index(of: name)
-    let code = value.utf8Span.span.withUnsafeBufferPointer { bytes in
-      bytes.withMemoryRebound(to: CChar.self) { text in
-        conversationd_bind_text(handle, position, text.baseAddress, UInt64(text.count))
-      }
-    }
-    guard code == SQLITE_OK else { throw error(code) }
+    try check(value.utf8Span.span.withUnsafeBufferPointer { bindText(name, $0) })
   }
 
   /// Binds the bytes of a text; SQLite takes a copy.
@@ -42,13 +36,7 @@ public struct Statement: ~Copyable {
   /// - Precondition: The SQL names the parameter, `:` included; the bytes are UTF-8.
   /// - Throws: When SQLite has no memory for the copy or the text is over its largest length.
   public func bind(_ name: StaticString, utf8 bytes: [UInt8]) throws(SQLiteError) {
-    let position = index(of: name)
-    let code = bytes.withUnsafeBufferPointer { bytes in
-      bytes.withMemoryRebound(to: CChar.self) { text in
-        conversationd_bind_text(handle, position, text.baseAddress, UInt64(text.count))
-      }
-    }
-    guard code == SQLITE_OK else { throw error(code) }
+    try check(bytes.withUnsafeBufferPointer { bindText(name, $0) })
   }
 
   /// Goes to the next row.
@@ -124,6 +112,16 @@ public struct Statement: ~Copyable {
   private func bytes(_ column: Int32) -> UnsafeBufferPointer<UInt8> {
     let start = sqlite3_column_text(handle, column)
     return UnsafeBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column)))
+  }
+
+  private func bindText(_ name: StaticString, _ bytes: UnsafeBufferPointer<UInt8>) -> Int32 {
+    bytes.withMemoryRebound(to: CChar.self) { text in
+      conversationd_bind_text(handle, index(of: name), text.baseAddress, UInt64(text.count))
+    }
+  }
+
+  private func check(_ code: Int32) throws(SQLiteError) {
+    guard code == SQLITE_OK else { throw error(code) }
   }
 
   private func index(of name: StaticString) -> Int32 {

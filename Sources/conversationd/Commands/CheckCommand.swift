@@ -8,11 +8,11 @@ struct CheckCommand: ParsableCommand {
     commandName: "check",
     abstract: "Check a database, without changing it.",
     discussion: """
-      Runs SQLite's integrity and foreign-key checks, then looks at every conversation, pair \
-      and item for the limits and for text that is not UTF-8, which SQLite does not check. May run \
-      beside a server. SQLite's integrity check is one snapshot, as long as that takes, during which \
-      the server's write-ahead log cannot be checkpointed past it; the rest is many short ones. Exits with 65 when \
-      something is wrong.
+      Runs SQLite's integrity and foreign-key checks, then looks at every conversation, pair and \
+      item for the limits and for text that is not UTF-8, which SQLite does not check. May run \
+      beside a server. SQLite's integrity check takes one snapshot: until it ends, the server's \
+      write-ahead log cannot be checkpointed past it. The rest takes many short ones. Exits with \
+      65 when something is wrong.
       """)
 
   @OptionGroup var databaseOptions: DatabaseOptions

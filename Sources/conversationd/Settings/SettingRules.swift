@@ -12,17 +12,13 @@ extension Setting {
       value.isEmpty || ListenAddress(value) != nil
         ? nil : "must be 'unix:' and an absolute path, or HOST:PORT, not '\(value)'"
     case .origins:
-      Self.words(value).first { !Self.isOrigin($0) }.map {
-        "must be origins such as 'https://app.example.com', separated by spaces, not '\($0)'"
-      }
+      Self.complaint(about: value, "origins such as 'https://app.example.com'", Self.isOrigin)
     case .networks:
-      Self.words(value).first { NetworkRange($0) == nil }.map {
-        "must be addresses or networks such as '10.0.0.0/8', separated by spaces, not '\($0)'"
+      Self.complaint(about: value, "addresses or networks such as '10.0.0.0/8'") {
+        NetworkRange($0) != nil
       }
     case .itemTypes:
-      Self.words(value).first { !Self.isItemType($0) }.map {
-        "must be names of 1 to 64 of a-z, 0-9 and _, separated by spaces, not '\($0)'"
-      }
+      Self.complaint(about: value, "names of 1 to 64 of a-z, 0-9 and _", Self.isItemType)
     case .choice(let choices):
       choices.contains(value)
         ? nil : "must be one of \(choices.joined(separator: ", ")), not '\(value)'"
@@ -32,6 +28,15 @@ extension Setting {
       // Int's own reader would take a plus sign.
       value.first != "+" && Int(value).map(range.contains) ?? false
         ? nil : "must be an integer from \(range.lowerBound) to \(range.upperBound), not '\(value)'"
+    }
+  }
+
+  /// - Returns: What is wrong with the first of some words that is not right.
+  private static func complaint(
+    about value: String, _ kind: String, _ isRight: (String) -> Bool
+  ) -> String? {
+    words(value).first { !isRight($0) }.map {
+      "must be \(kind), separated by spaces, not '\($0)'"
     }
   }
 
