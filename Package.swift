@@ -101,7 +101,8 @@ let package = Package(
       dependencies: [
         "HTTP", "TestSupport", .product(name: "HTTPTypes", package: "swift-http-types"),
       ], swiftSettings: house),
-    .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: house),
+    .testTarget(
+      name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: house),
     .testTarget(
       name: "RepositoryTests",
       dependencies: ["Conversations", "Migrations", "Repository", "SQLite", "TestSupport"],

@@ -1,5 +1,6 @@
 import Repository
 import Synchronization
+import TestSupport
 import Testing
 
 /// A walk through all pages while others create, update and delete (contract, section 6).

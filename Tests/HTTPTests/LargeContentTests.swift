@@ -131,14 +131,7 @@ private func withGatedServer(
   let socket = try ListeningSocket(host: "127.0.0.1", port: 0)
   let port = socket.port
   let server = try Server(on: socket, configuration: .init(), gate: gate, handler: later(echo))
-  var failure: (any Error)?
-  do {
-    try await onOwnThread { try client(port) }
-  } catch {
-    failure = error
-  }
-  #expect(await server.stop(within: .seconds(90)))
-  if let failure { throw failure }
+  try await use(server) { try client(port) }
 }
 
 /// Waits as a long computation would: without suspending.

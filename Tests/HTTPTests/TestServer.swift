@@ -23,9 +23,14 @@ func withServer(
   let socket = try ListeningSocket(host: "127.0.0.1", port: 0)
   let port = socket.port
   let server = try Server(on: socket, configuration: configuration, handler: later(handler))
+  try await use(server) { try client(port) }
+}
+
+/// Runs a blocking client against a server, and stops it.
+func use(_ server: Server, by client: @escaping @Sendable () throws -> Void) async throws {
   var failure: (any Error)?
   do {
-    try await onOwnThread { try client(port) }
+    try await onOwnThread { try client() }
   } catch {
     failure = error
   }

@@ -1,13 +1,15 @@
+import TestSupport
+
 /// A JSON text that was made up, and what a reader must tell of it.
 struct RandomJSON {
   /// The text with whitespace wherever it may be.
   private(set) var spaced: [UInt8] = []
   /// The same text without it.
   private(set) var compact: [UInt8] = []
-  private var random: SplitMix
+  private var random: SeededGenerator
 
   init(seed: UInt64) {
-    random = SplitMix(state: seed)
+    random = SeededGenerator(seed: seed)
     space()
     value(depth: 0)
     space()
@@ -79,17 +81,4 @@ struct RandomJSON {
     #"\\"#, #"\/"#, #"\n"#, "[", "]", "{", "}", ",", ":", "null", "\u{FEFF}", "\u{7F}", #"\u00e9"#,
     #"\\u0041"#, String(repeating: "long ", count: 20),
   ]
-}
-
-/// A stream of numbers that a seed determines (SplitMix64).
-private struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-    return mixed ^ (mixed >> 31)
-  }
 }

@@ -1,4 +1,5 @@
 import Conversations
+import Synchronization
 import Testing
 
 @testable import Repository
@@ -14,19 +15,19 @@ import Testing
   }
 
   @Test func `it is the wall clock, if that is not behind`() {
-    let wall = TestClock(noon)
-    var clock = CreationClock(wallClock: { wall.seconds }, newest: id(at: noon - hour))
+    let wall = Mutex(noon)
+    var clock = CreationClock(wallClock: { wall.withLock { $0 } }, newest: id(at: noon - hour))
     #expect(clock.nextID(after: nil).createdAtMicroseconds == noon)
-    wall.seconds += 17
+    wall.withLock { $0 += 17 }
     #expect(clock.nextID(after: nil).createdAtMicroseconds == noon + 17)
   }
 
   /// A sequence alone would count the conversations of everybody.
   @Test(arguments: [true, false])
   func `behind the newest id time goes on from it`(isFound: Bool) async throws {
-    let wall = TestClock(noon - hour)
+    let wall = Mutex(noon - hour)
     let newest = id(at: noon)
-    var clock = CreationClock(wallClock: { wall.seconds }, newest: isFound ? newest : nil)
+    var clock = CreationClock(wallClock: { wall.withLock { $0 } }, newest: isFound ? newest : nil)
     if !isFound { _ = clock.nextID(after: newest) }
     var times: [Int64] = []
     for _ in 1...3 {
@@ -36,21 +37,21 @@ import Testing
     #expect(times[0] >= noon + 5000)
     #expect(times[1] >= times[0] + 5000)
     #expect(times[2] >= times[1] + 5000)
-    wall.seconds = times[2] + hour
+    wall.withLock { $0 = times[2] + hour }
     #expect(clock.nextID(after: newest).createdAtMicroseconds == times[2] + hour)
   }
 
   @Test func `what another program inserted comes before`() {
-    let wall = TestClock(noon)
-    var clock = CreationClock(wallClock: { wall.seconds }, newest: nil)
+    let wall = Mutex(noon)
+    var clock = CreationClock(wallClock: { wall.withLock { $0 } }, newest: nil)
     _ = clock.nextID(after: nil)
     let inserted = id(at: noon + hour)
     #expect(inserted < clock.nextID(after: inserted))
   }
 
   @Test func `an id that was made and not stored is not made again`() {
-    let wall = TestClock(noon)
-    var clock = CreationClock(wallClock: { wall.seconds }, newest: nil)
+    let wall = Mutex(noon)
+    var clock = CreationClock(wallClock: { wall.withLock { $0 } }, newest: nil)
     let lost = clock.nextID(after: nil)
     #expect(lost < clock.nextID(after: nil))
   }

@@ -1,5 +1,6 @@
 import Conversations
 import SQLite
+import TestSupport
 import Testing
 
 @testable import Repository

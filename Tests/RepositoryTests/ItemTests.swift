@@ -1,6 +1,7 @@
 import Conversations
 import Repository
 import SQLite
+import TestSupport
 import Testing
 
 /// Items against a list in memory, and what their statements cost.

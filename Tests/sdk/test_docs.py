@@ -250,11 +250,11 @@ def run_page(tmp_path, binary, start):
 @pytest.mark.parametrize("name", PAGES)
 def test_the_examples_of_a_page_work_in_their_order(run_page, name):
     page = run_page(name)
-    todo = [block for block in blocks(name) if block.is_run]
-    while todo:
-        block = todo.pop(0)
+    remaining = [block for block in blocks(name) if block.is_run]
+    while remaining:
+        block = remaining.pop(0)
         assert block.language != "output", f"{name}:{block.line}: of which block?"
-        shown = todo.pop(0).text if todo and todo[0].language == "output" else ""
+        shown = remaining.pop(0).text if remaining and remaining[0].language == "output" else ""
         page.run(block, shown, f"{name}:{block.line}")
 
 
