@@ -39,12 +39,6 @@ struct CreationClock {
     let wall = wallClock()
     guard let newest, wall < newest.createdAtMicroseconds else { return wall }
     let passed = ContinuousClock.now - newestSeenAt
-    return newest.createdAtMicroseconds + passed.microseconds
-  }
-}
-
-extension Duration {
-  fileprivate var microseconds: Int64 {
-    components.seconds * 1_000_000 + components.attoseconds / 1_000_000_000_000
+    return newest.createdAtMicroseconds + Int64(passed / .microseconds(1))
   }
 }

@@ -6,8 +6,8 @@ internal import Synchronization
 /// Conversations and their metadata on disk.
 ///
 /// A point read runs on the caller's thread, a query on one of a few others, each on a read-only
-/// connection of its own. Writes go through one
-/// queue that groups them into commits; when a write returns, it is on disk.
+/// connection of its own. Writes go through one queue that groups them into commits; when a write
+/// returns, it is on disk.
 public final class Repository: Sendable {
   /// How a database is used.
   public struct Settings: Sendable {

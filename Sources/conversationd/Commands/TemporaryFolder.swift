@@ -6,7 +6,8 @@ final class TemporaryFolder {
 
   /// - Throws: `Failure` when there is no room for it in `TMPDIR`, else `/tmp`.
   init() throws(Failure) {
-    let parent = processEnvironment()["TMPDIR"].flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
+    let named = getenv("TMPDIR").map { String(cString: $0) } ?? ""
+    let parent = named.isEmpty ? "/tmp" : named
     var template = Array("\(parent)/conversationd.XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {
       throw Failure(.io, "temporary folder in '\(parent)': \(SystemError(number: errno))")
