@@ -42,6 +42,10 @@ def locked(database):
         other.execute("ROLLBACK")
 
 
+# Tests that mount something, each in a mount namespace of its own.
+needs_mounts = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
+
+
 def pytest_configure():
     if not os.access(os.environ.get("CONVERSATIOND_BINARY", ""), os.X_OK):
         raise pytest.UsageError("CONVERSATIOND_BINARY must name the binary under test")

@@ -4,6 +4,7 @@ import os
 import subprocess
 
 import pytest
+from conftest import needs_mounts
 
 BINARY = os.path.realpath(os.environ.get("CONVERSATIOND_BINARY", ""))
 USAGE, DATA, UNAVAILABLE, IO, CONFIGURATION = 64, 65, 69, 74, 78
@@ -177,6 +178,7 @@ def test_keys_can_be_required_before_there_are_any(start, keys):
     assert server.request("POST", "/v1/conversations", headers=headers).status == 200
 
 
+@needs_mounts
 def test_without_proc_the_arguments_are_known_all_the_same(tmp_path):
     result = subprocess.run(
         ["unshare", "--mount", "sh", "-c",

@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from conftest import needs_mounts
 
 READING = [["check"], ["keys", "list"], ["backup", "-"]]
 each_command = pytest.mark.parametrize("command", READING, ids=" ".join)
@@ -61,7 +62,7 @@ def test_they_refuse_where_a_log_would_be_overlooked(run, place, command):
     assert run_bytes(run, *command, "--database", copy, **options).returncode == 0
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
+@needs_mounts
 @each_command
 def test_they_work_on_a_read_only_mount(run, binary, tmp_path, command):
     database = tmp_path / "conversations.db"
