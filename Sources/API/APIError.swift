@@ -46,7 +46,7 @@ enum APIError: Error, Sendable {
   var cause: RepositoryError? {
     switch self {
     case .repository(.preconditionFailed), .repository(.metadata),
-      .repository(.idempotencyKeyReused), .repository(.item):
+      .repository(.idempotencyKeyReused), .repository(.item), .repository(.cursorNotFound):
       nil
     case .repository(let error), .notReady(let error): error
     default: nil

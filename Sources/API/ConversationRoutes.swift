@@ -19,7 +19,7 @@ extension API {
           "ids": "\(page.unreadable.prefix(3).joined(separator: " "))",
         ])
     }
-    return Response(json: .list(page))
+    return Response(json: .list(page, of: query))
   }
 
   /// `POST /v1/conversations`

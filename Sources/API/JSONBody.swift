@@ -20,10 +20,12 @@ struct JSONBody: Sendable {
   }
 
   /// Contract, section 6.
-  static func list(_ page: ConversationPage) -> JSONBody {
+  static func list(_ page: ConversationPage, of query: ConversationQuery) -> JSONBody {
     JSONBody { json in
-      json.list(page.conversations, hasMore: page.hasMore, id: \.id.description) {
-        $0.conversation($1)
+      json.list(
+        page.listed, hasMore: page.hasMore, id: { $0.place(by: query.orderBy).description }
+      ) {
+        $0.conversation($1.conversation, $1.activity, including: query.included)
       }
     }
   }
@@ -92,7 +94,13 @@ extension JSONWriter {
     raw("}")
   }
 
-  fileprivate mutating func conversation(_ conversation: Conversation) {
+  /// - Parameters:
+  ///   - activity: Of the conversation, if something of it is included.
+  ///   - included: What to tell beside what it is.
+  fileprivate mutating func conversation(
+    _ conversation: Conversation, _ activity: Activity? = nil,
+    including included: Set<ConversationQuery.Inclusion> = []
+  ) {
     raw(#"{"id":"#)
     string(conversation.id.description)
     raw(#","object":"conversation","created_at":"#)
@@ -106,7 +114,16 @@ extension JSONWriter {
       string(pair.value)
       separator = ","
     }
-    raw("}}")
+    raw("}")
+    if included.contains(.itemCount) {
+      raw(#","item_count":"#)
+      integer(activity?.itemCount ?? 0)
+    }
+    if included.contains(.lastActivityAt) {
+      raw(#","last_activity_at":"#)
+      integer(activity?.lastSeconds ?? conversation.createdAt)
+    }
+    raw("}")
   }
 
   fileprivate mutating func item(_ item: Item) {

@@ -4,19 +4,28 @@ internal import Conversations
 struct ListParameters {
   private(set) var query = ConversationQuery()
   private var seen: Set<String> = []
+  /// Of which form a cursor is depends on it, wherever it stands.
+  private let isByActivity: Bool
 
   /// The names without a key in brackets; a test compares them with `openapi.json`.
   static let names = [
-    "limit", "order", "after", "before", "metadata", "metadata_exists", "metadata_absent",
+    "limit", "order", "order_by", "after", "before", "include", "metadata", "metadata_exists",
+    "metadata_absent",
     "created_at[gte]", "created_at[gt]", "created_at[lte]", "created_at[lt]",
   ]
 
   /// - Throws: The first fault: `.unknownParameter`, `.parameter`: what is wrong with a value,
   ///   `.metadata`, `.query`.
   init(_ parameters: [(name: String, value: String)]) throws(APIError) {
+    isByActivity = parameters.contains {
+      $0.name == "order_by" && $0.value == ConversationQuery.Key.lastActivity.rawValue
+    }
     for (name, value) in parameters {
       let bare = Self.withoutListBrackets(name)
       switch bare {
+      case "include":
+        guard name.hasSameBytes(as: "include[]") else { throw .parameter(.notAList(name: name)) }
+        query.included.insert(try Self.choice(bare, value))
       case "metadata_exists":
         let key = try Self.pair(key: value, value: "").key
         try rethrowing { query throws(ConversationQueryError) in try query.require(key: key) }
@@ -47,10 +56,10 @@ struct ListParameters {
   private mutating func readSingle(_ name: String, _ value: String) throws(APIError) {
     switch name {
     case "limit": query.limit = try Self.limit(value)
-    case "order":
-      query.order = try Self.order(value)
-    case "after": query.after = try Self.id(name, value)
-    case "before": query.before = try Self.id(name, value)
+    case "order": query.order = try Self.order(value)
+    case "order_by": query.orderBy = try Self.choice(name, value)
+    case "after": query.after = try cursor(name, value)
+    case "before": query.before = try cursor(name, value)
     case "created_at[gte]": raiseStart(to: try Self.integer(name, value))
     case "created_at[gt]": raiseStart(to: try Self.integer(name, value).successor)
     case "created_at[lt]": lowerEnd(to: try Self.integer(name, value))
@@ -86,20 +95,32 @@ struct ListParameters {
     }
   }
 
-  private static func id(_ name: String, _ value: String) throws(APIError) -> ConversationID {
+  private func cursor(_ name: String, _ value: String) throws(APIError) -> ConversationCursor {
+    if isByActivity {
+      guard let cursor = ConversationCursor(value) else {
+        throw .parameter(.notAPlace(name: name, value: value))
+      }
+      return cursor
+    }
     guard let id = ConversationID(value) else {
       throw .parameter(.notAnID(name: name, value: value))
     }
-    return id
+    return .conversation(id)
   }
 
   static func order(_ value: String) throws(APIError) -> ConversationQuery.Order {
-    guard let order = ConversationQuery.Order(rawValue: value) else {
-      throw .parameter(
-        .notAChoice(
-          name: "order", value: value, choices: ConversationQuery.Order.allCases.map(\.rawValue)))
+    try choice("order", value)
+  }
+
+  private static func choice<Choice: RawRepresentable<String> & CaseIterable>(
+    _ name: String, _ value: String
+  ) throws(APIError) -> Choice {
+    // Bytes are compared: Swift takes texts for equal that are not the same.
+    if let choice = Choice.allCases.first(where: { $0.rawValue.hasSameBytes(as: value) }) {
+      return choice
     }
-    return order
+    throw .parameter(
+      .notAChoice(name: name, value: value, choices: Choice.allCases.map(\.rawValue)))
   }
 
   static func limit(_ value: String) throws(APIError) -> Int {

@@ -15,6 +15,8 @@ enum ParameterError: Error, Sendable {
   case notAChoice(name: String, value: String, choices: [String])
   /// A cursor that cannot be the id of a conversation.
   case notAnID(name: String, value: String)
+  /// A cursor that cannot be a place in the order of last activity.
+  case notAPlace(name: String, value: String)
   /// A list that is given as a single value.
   case notAList(name: String)
   /// A limit of the query is passed.
@@ -56,6 +58,12 @@ extension ErrorResponse {
         .badRequest,
         "Invalid '\(name)': '\(Self.shown(value))' is not the id of a conversation. Expected "
           + "'conv_' and 48 lower-case hexadecimal digits.",
+        param: name, code: "invalid_value")
+    case .notAPlace(let name, let value):
+      self.init(
+        .badRequest,
+        "Invalid '\(name)': '\(Self.shown(value))' is no place in this order. Expected 'conv_' and "
+          + "48 lower-case hexadecimal digits, or these with '.' and 13 more.",
         param: name, code: "invalid_value")
     case .notAList(let name):
       self.init(

@@ -67,6 +67,9 @@ extension ErrorResponse {
     switch error {
     case .conversationNotFound:
       self.init(.notFound, "Conversation not found.")
+    case .cursorNotFound(let cursor, let id):
+      self.init(
+        .notFound, "Conversation with id '\(id)' not found.", param: cursor.rawValue)
     case .item(let error):
       self.init(error)
     case .unreadableItem:

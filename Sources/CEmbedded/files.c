@@ -27,6 +27,9 @@ static const unsigned char migration_5[] = {
 static const unsigned char migration_6[] = {
 #embed "../../migrations/0006_store_items.sql"
 };
+static const unsigned char migration_7[] = {
+#embed "../../migrations/0007_keep_last_activity.sql"
+};
 
 static const struct conversationd_file files[] = {
     {"Sources/API/openapi.json", openapi, sizeof openapi},
@@ -36,6 +39,7 @@ static const struct conversationd_file files[] = {
     {"migrations/0004_create_api_keys.sql", migration_4, sizeof migration_4},
     {"migrations/0005_remember_newest_deleted.sql", migration_5, sizeof migration_5},
     {"migrations/0006_store_items.sql", migration_6, sizeof migration_6},
+    {"migrations/0007_keep_last_activity.sql", migration_7, sizeof migration_7},
 };
 
 struct conversationd_file conversationd_embedded_file(size_t index) {

@@ -51,21 +51,49 @@ struct ConversationWalk {
   /// - Returns: nil at the end.
   /// - Throws: `.queryTimeout`.
   func first(from number: Int64, isOver: () -> Bool) throws(RepositoryError) -> Int64? {
-    var candidate = number
-    var agreed = 0
-    var index = 0
-    while range.contains(candidate) {
+    var position = Position(candidate: number)
+    while range.contains(position.candidate) {
       if isOver() { throw .queryTimeout }
-      guard let found = try first(of: required[index], from: candidate) else { return nil }
-      agreed = found == candidate ? agreed + 1 : 1
-      candidate = found
-      index = (index + 1) % required.count
-      guard agreed == required.count, range.contains(candidate) else { continue }
-      guard try isRefused(candidate) else { return candidate }
-      candidate = direction.next(candidate)
-      agreed = 0
+      switch try step(&position) {
+      case .found(let number): return number
+      case .end: return nil
+      case .searching: continue
+      }
     }
     return nil
+  }
+
+  /// How far a walk is.
+  struct Position {
+    /// Nothing before this number is looked for any more.
+    var candidate: Int64
+    /// How many streams have agreed on it.
+    fileprivate var agreed = 0
+    /// Which stream is asked next.
+    fileprivate var index = 0
+
+    init(candidate: Int64) { self.candidate = candidate }
+  }
+
+  /// What came of one look into an index.
+  enum Step {
+    case found(Int64)
+    case searching
+    case end
+  }
+
+  /// Looks into one index.
+  func step(_ position: inout Position) throws(RepositoryError) -> Step {
+    guard range.contains(position.candidate),
+      let found = try first(of: required[position.index], from: position.candidate)
+    else { return .end }
+    position.agreed = found == position.candidate ? position.agreed + 1 : 1
+    position.candidate = found
+    position.index = (position.index + 1) % required.count
+    guard position.agreed == required.count, range.contains(found) else { return .searching }
+    position.candidate = direction.next(found)
+    position.agreed = 0
+    return try isRefused(found) ? .searching : .found(found)
   }
 
   private func first(

@@ -35,7 +35,8 @@ struct CreationClock {
     newestSeenAt = .now
   }
 
-  private func now() -> Int64 {
+  /// The moment by this clock, in Unix microseconds: never before the newest id.
+  func now() -> Int64 {
     let wall = wallClock()
     guard let newest, wall < newest.createdAtMicroseconds else { return wall }
     let passed = ContinuousClock.now - newestSeenAt

@@ -26,6 +26,9 @@ public enum DatabaseFinding: Equatable, Sendable {
   case notUTF8(conversation: String, key: String)
   /// An item that is not UTF-8, no JSON object, or of another project than its conversation.
   case unreadableItem(conversation: String, item: String)
+  /// A conversation whose row of `activity` is missing, counts its items wrongly, or tells a moment
+  /// before its creation.
+  case wrongActivity(conversation: String)
   /// A pair that is over a limit, or holds U+0000.
   case limit(conversation: String, key: String)
 }

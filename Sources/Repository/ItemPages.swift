@@ -74,7 +74,7 @@ final class ItemPages {
   }
 
   private func number(
-    of item: String?, _ cursor: ItemCursor, _ conversation: Int64, _ project: ProjectID
+    of item: String?, _ cursor: ListCursor, _ conversation: Int64, _ project: ProjectID
   ) throws(RepositoryError) -> Int64? {
     guard let item else { return nil }
     guard let number = try numbers.item(item, of: conversation, in: project) else {

@@ -14,8 +14,9 @@ final class QueryReader {
   private let commit: Statement
   private let selectFirstAfter: Statement
   private let selectLastBefore: Statement
-  private let selectConversation: Statement
-  private let itemPages: ItemPages
+  let selectConversation: Statement
+  let itemPages: ItemPages
+  let activity: ActivityReader
   private var idleStreams: [NumberStream] = []
 
   init(path: String, busyTimeoutMilliseconds: Int) throws(SQLiteError) {
@@ -25,6 +26,7 @@ final class QueryReader {
     begin = try connection.prepare("BEGIN")
     commit = try connection.prepare("COMMIT")
     itemPages = try ItemPages(connection)
+    activity = try ActivityReader(connection)
     selectFirstAfter = try connection.prepare(
       "SELECT number FROM conversations WHERE id > :place ORDER BY id LIMIT 1")
     selectLastBefore = try connection.prepare(
@@ -54,21 +56,54 @@ final class QueryReader {
   /// Reads one page, as of one moment.
   ///
   /// - Parameter isOver: Asked again and again; true ends the query.
-  /// - Throws: `.queryTimeout`.
+  /// - Throws: `.cursorNotFound`, `.queryTimeout`.
   func page(
     _ query: ConversationQuery, in project: ProjectID, isOver: () -> Bool
   ) throws(RepositoryError) -> ConversationPage {
     try rethrowing { () throws(SQLiteError) in try begin.run() }
-    var streams: [NumberStream] = []
     defer {
-      for stream in streams { giveBack(stream) }
       // It only read: there is nothing that its end could fail to store.
       try? commit.run()
     }
+    var page =
+      switch query.orderBy {
+      case .createdAt: try pageByCreation(query, in: project, isOver: isOver)
+      case .lastActivity: try pageByActivity(query, in: project, isOver: isOver)
+      }
+    if query.isBackwards { page.listed.reverse() }
+    return page
+  }
+
+  /// - Returns: In the order of the walk.
+  private func pageByCreation(
+    _ query: ConversationQuery, in project: ProjectID, isOver: () -> Bool
+  ) throws(RepositoryError) -> ConversationPage {
+    var page = ConversationPage()
+    let range = try rethrowing { () throws(SQLiteError) in try numbers(in: query) }
+    guard let range else { return page }
+    try withWalk(query, range, in: project) { walk throws(RepositoryError) in
+      var next = walk.start
+      while let number = try walk.first(from: next, isOver: isOver) {
+        try rethrowing { () throws(SQLiteError) in
+          try read(number, in: project, including: query.included, into: &page)
+        }
+        if page.endIfFull(query) { break }
+        next = query.walkDirection.next(number)
+      }
+    }
+    return page
+  }
+
+  /// Lends a walk through the conversations of a range that fulfil a query's conditions.
+  func withWalk(
+    _ query: ConversationQuery, _ range: ClosedRange<Int64>, in project: ProjectID,
+    _ body: (ConversationWalk) throws(RepositoryError) -> Void
+  ) throws(RepositoryError) {
+    var streams: [NumberStream] = []
+    defer { for stream in streams { giveBack(stream) } }
     let direction = query.walkDirection
-    let walk = try rethrowing { () throws(SQLiteError) -> ConversationWalk? in
-      guard let range = try numbers(in: query) else { return nil }
-      return try ConversationWalk(query, range: range, direction: direction) {
+    let walk = try rethrowing { () throws(SQLiteError) in
+      try ConversationWalk(query, range: range, direction: direction) {
         kind, key, value throws(SQLiteError) in
         let stream = try stream(kind, direction)
         streams.append(stream)
@@ -76,38 +111,34 @@ final class QueryReader {
         return stream
       }
     }
-    guard let walk else { return ConversationPage() }
-
-    var page = ConversationPage()
-    var next = walk.start
-    while let number = try walk.first(from: next, isOver: isOver) {
-      try rethrowing { () throws(SQLiteError) in try read(number, in: project, into: &page) }
-      if page.conversations.count > query.limit {
-        page.conversations.removeLast()
-        page.hasMore = true
-        break
-      }
-      next = direction.next(number)
-    }
-    if query.isBackwards { page.conversations.reverse() }
-    return page
+    try body(walk)
   }
 
   /// The numbers, of all projects, between the query's places in the order of creation.
   ///
   /// - Returns: nil when there are none.
-  private func numbers(in query: ConversationQuery) throws(SQLiteError) -> ClosedRange<Int64>? {
+  func numbers(in query: ConversationQuery) throws(SQLiteError) -> ClosedRange<Int64>? {
     var first: Int64 = 1
     var last = Int64.max - 1
     if let place = query.lowerPlace {
-      guard let number = try number(selectFirstAfter, place) else { return nil }
+      guard let number = try firstNumber(after: place) else { return nil }
       first = number
     }
     if let place = query.upperPlace {
-      guard let number = try number(selectLastBefore, place) else { return nil }
+      guard let number = try lastNumber(before: place) else { return nil }
       last = number
     }
     return first <= last ? first...last : nil
+  }
+
+  /// The number of the first conversation, of all projects, whose id sorts after a place.
+  func firstNumber(after place: String) throws(SQLiteError) -> Int64? {
+    try number(selectFirstAfter, place)
+  }
+
+  /// The number of the last conversation, of all projects, whose id sorts before a place.
+  func lastNumber(before place: String) throws(SQLiteError) -> Int64? {
+    try number(selectLastBefore, place)
   }
 
   private func number(
@@ -120,8 +151,10 @@ final class QueryReader {
 
   /// A row that cannot be shown is an error of its conversation, and the others are shown.
   private func read(
-    _ number: Int64, in project: ProjectID, into page: inout ConversationPage
+    _ number: Int64, in project: ProjectID, including included: Set<ConversationQuery.Inclusion>,
+    into page: inout ConversationPage
   ) throws(SQLiteError) {
+    let activity = included.isEmpty ? nil : try activity.activity(of: number)
     defer { selectConversation.reset() }
     selectConversation.bind(":number", number)
     selectConversation.bind(":project", project.number)
@@ -132,9 +165,11 @@ final class QueryReader {
       return
     }
     if selectConversation.isNull(0) {
-      page.conversations.append(Conversation(id: id, metadata: .empty))
+      page.listed.append(
+        ListedConversation(Conversation(id: id, metadata: .empty), activity: activity))
     } else if let metadata = try Metadata(rows: selectConversation, isAtRow: true) {
-      page.conversations.append(Conversation(id: id, metadata: metadata))
+      page.listed.append(
+        ListedConversation(Conversation(id: id, metadata: metadata), activity: activity))
     } else {
       page.unreadable.append(text)
     }
@@ -159,15 +194,24 @@ final class QueryReader {
   /// What all statements have done since they were compiled, but those of streams that were dropped.
   var work: StatementWork {
     idleStreams.map(\.work).reduce(
-      selectFirstAfter.work + selectLastBefore.work + selectConversation.work, +)
+      selectFirstAfter.work + selectLastBefore.work + selectConversation.work + activity.work, +)
+  }
+}
+
+extension ConversationPage {
+  /// Takes away the conversation after the last one of the page.
+  ///
+  /// - Returns: Whether there was one.
+  mutating func endIfFull(_ query: ConversationQuery) -> Bool {
+    guard listed.count > query.limit else { return false }
+    listed.removeLast()
+    hasMore = true
+    return true
   }
 }
 
 extension ConversationQuery {
-  /// Whether a page is the end of what precedes a place, and so is read from that place backwards.
-  fileprivate var isBackwards: Bool { before != nil && after == nil }
-
-  fileprivate var walkDirection: WalkDirection {
+  var walkDirection: WalkDirection {
     (order == .ascending) != isBackwards ? .up : .down
   }
 
@@ -175,14 +219,25 @@ extension ConversationQuery {
   /// time, so a time is a place too.
   fileprivate var lowerPlace: String? {
     let cursor = order == .ascending ? after : before
-    return [cursor?.description, createdFrom.map(ConversationID.place)].compactMap { $0 }
-      .max { $0.precedes($1) }
+    return [cursor?.idInOrderOfCreation(of: self), createdFrom.map(ConversationID.place)].compactMap
+    { $0 }
+    .max { $0.precedes($1) }
   }
 
   /// The place in the order of ids before which the conversations stand, or nil.
   fileprivate var upperPlace: String? {
     let cursor = order == .ascending ? before : after
-    return [cursor?.description, createdBefore.map(ConversationID.place)].compactMap { $0 }
+    return [cursor?.idInOrderOfCreation(of: self), createdBefore.map(ConversationID.place)]
+      .compactMap { $0 }
       .min { $0.precedes($1) }
+  }
+}
+
+extension ConversationCursor {
+  /// The place in the order of ids; nil for a query in another order, whose range is that of its times
+  /// alone.
+  fileprivate func idInOrderOfCreation(of query: ConversationQuery) -> String? {
+    guard query.orderBy == .createdAt, case .conversation(let id) = self else { return nil }
+    return id.description
   }
 }

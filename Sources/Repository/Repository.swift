@@ -173,7 +173,7 @@ public final class Repository: Sendable {
   /// Reads a page of the conversations that a query asks for, as of one moment, on a thread of its
   /// own.
   ///
-  /// - Throws: `.queryTimeout`.
+  /// - Throws: `.cursorNotFound`, `.queryTimeout`.
   public func conversations(
     _ query: ConversationQuery, in project: ProjectID
   ) async throws(RepositoryError) -> ConversationPage {

@@ -12,8 +12,10 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
   case preconditionFailed(Precondition.Failure)
   /// The set would break a rule after the change.
   case metadata(MetadataError)
-  /// The idempotency key was used for a request with other bytes.
+  /// The idempotency key was used for another request: with another path or other bytes.
   case idempotencyKeyReused
+  /// No such conversation in the project, and it is to be a place in the order of last activity.
+  case cursorNotFound(ListCursor, ConversationID)
   /// The items that a request names or adds are not as they must be.
   case item(StoredItemError)
   /// The item is there, and its row cannot be shown.
@@ -62,6 +64,7 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
     case .preconditionFailed(let failure): "precondition failed: \(failure)"
     case .metadata: "the metadata would break a rule"
     case .idempotencyKeyReused: "an idempotency key was used for another request"
+    case .cursorNotFound: "no conversation has this place"
     case .item: "items are not as they must be"
     case .unreadableItem: "what is stored for an item is not valid"
     case .queryTimeout: "a query reached its deadline"
@@ -100,16 +103,16 @@ public enum StoredItemError: Equatable, Sendable {
   /// A reference to an item that the project does not have.
   case referenceNotFound(id: String)
   /// A place in a list of items that is none of them.
-  case cursorNotFound(ItemCursor, id: String)
+  case cursorNotFound(ListCursor, id: String)
   /// The copies that a request asks for are too large together.
   case copiesTooLarge(bytesMax: Int)
 }
 
-/// The parameters that are places in a list of items.
-public enum ItemCursor: String, Equatable, Sendable {
-  /// After this item.
+/// The parameters that are places in a list.
+public enum ListCursor: String, Equatable, Sendable {
+  /// After this one.
   case after
-  /// Before this item.
+  /// Before this one.
   case before
 }
 

@@ -6,6 +6,7 @@ final class RowCheck {
   private let selectConversations: Statement
   private let selectPairs: Statement
   private let selectItems: Statement
+  private let selectActivity: Statement
   private let begin: Statement
   private let commit: Statement
   private var newest: ConversationID?
@@ -17,6 +18,15 @@ final class RowCheck {
       """
       SELECT number, id, created_at FROM conversations
       WHERE number BETWEEN :first AND :last ORDER BY number
+      """)
+    selectActivity = try connection.prepare(
+      """
+      SELECT conversations.id, activity.last_activity,
+        activity.project IS conversations.project AND activity.item_count IS (
+          SELECT count(*) FROM items INDEXED BY items_by_conversation
+          WHERE items.conversation = conversations.number)
+      FROM conversations LEFT JOIN activity ON activity.conversation = conversations.number
+      WHERE conversations.number BETWEEN :first AND :last ORDER BY conversations.number
       """)
     selectItems = try connection.prepare(
       """
@@ -45,6 +55,7 @@ final class RowCheck {
       try checkConversations(numbers, &report)
       try checkPairs(numbers, &report)
       try checkItems(numbers, &report)
+      try checkActivity(numbers, &report)
     } catch {
       try? commit.run()
       throw error
@@ -90,6 +101,18 @@ final class RowCheck {
         report.findings.append(
           .unreadableItem(
             conversation: row.repairedText(3), item: row.repairedText(0)))
+      }
+    }
+  }
+
+  private func checkActivity(
+    _ numbers: ClosedRange<Int64>, _ report: inout DatabaseReport
+  ) throws(SQLiteError) {
+    try forEachRow(of: selectActivity, numbers) { row in
+      // One that cannot be an id is a finding already.
+      guard let id = row.text(0).flatMap({ ConversationID($0) }) else { return }
+      if row.integer(2) != 1 || row.integer(1) < id.createdAtMicroseconds {
+        report.findings.append(.wrongActivity(conversation: id.description))
       }
     }
   }

@@ -34,6 +34,7 @@ final class Writer {
   private let numbers: RowNumbers
   private let items: ItemTable
   private let appendKeys: AppendKeyTable
+  private let activity: ActivityTable
 
   /// - Parameter clock: The wall clock, in Unix microseconds.
   init(
@@ -89,6 +90,7 @@ final class Writer {
       "UPDATE api_keys SET last_used_at = :time WHERE number = :number")
     idempotency = try IdempotencyTable(connection, retentionSeconds: settings.idempotencySeconds)
     appendKeys = try AppendKeyTable(connection, retentionSeconds: settings.idempotencySeconds)
+    activity = try ActivityTable(connection)
     numbers = try RowNumbers(connection)
     items = try ItemTable(
       connection, numbers: numbers, copiesBytesMax: settings.copiesBytesMax)
@@ -119,7 +121,9 @@ final class Writer {
     let created = try rethrowing { () throws(SQLiteError) in
       try createConversation(metadata: metadata, in: project)
     }
-    _ = try items.append(added, to: created.number, in: project, now: now())
+    // Its last activity is its creation, which is theirs too.
+    _ = try items.append(
+      added, to: created.number, in: project, now: created.conversation.createdAt)
     return created
   }
 
@@ -136,6 +140,12 @@ final class Writer {
         known.isEmpty ? [] : try items.items(numbered: ClosedRange(known), of: conversation)
       }
       return AppendedItems(items: left, isReplay: true)
+    }
+    // Before the items: the schema would note their second.
+    if !added.isEmpty {
+      try rethrowing { () throws(SQLiteError) in
+        try activity.note(conversation, atMicroseconds: creationClock.now())
+      }
     }
     let stored = try items.append(added, to: conversation, in: project, now: now)
     if let key {

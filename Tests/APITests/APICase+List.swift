@@ -29,7 +29,7 @@ extension APICase {
       found($0)
     }
     + [APICase("list: HEAD", "HEAD", "/v1/conversations?limit=5", expect: .ok(""))]
-    + cursors + times + conditions + strangeKeys + strangeValues
+    + cursors + times + conditions + strangeKeys + strangeValues + activity
 
   private static let cursors: [APICase] =
     [
@@ -42,6 +42,40 @@ extension APICase {
       "before=\(newest)", "after={unknown}", "after={unknown}&before=\(newest)",
       "after={id}&before={id}", "order=asc&after=\(newest)&before={unknown}",
     ].map { notFound("?\($0)") }
+
+  /// The conversation that exists has two items, which were added with it.
+  private static let activity: [APICase] =
+    [
+      ("", ""), ("&order=asc", ""), ("&metadata[topic]=test&limit=1", ""),
+      ("&include[]=item_count", #","item_count":2"#),
+      ("&include%5B%5D=last_activity_at", #","last_activity_at":{seconds}"#),
+      (
+        "&include[]=last_activity_at&include[]=item_count&include[]=item_count",
+        #","item_count":2,"last_activity_at":{seconds}"#
+      ),
+      ("&before={unknown}.0000000000000&order=desc", ""), ("&after={unknown}.0000000000000", nil),
+      ("&after={unknown}.0000000000000&order=asc", ""), ("&after={id}.fffffffffffff", ""),
+      ("&before={id}", nil), ("&after={id}", nil), ("&after={place}", nil),
+      ("&before={place}&order=asc", nil), ("&created_at[gt]={seconds}", nil),
+      ("&created_at[gte]={seconds}", ""), ("&metadata_absent[]=topic", nil),
+    ].map { (query: String, told: String?) in
+      let place = told == nil ? "null" : #""{place}""#
+      let data = told.map { "{existing-}\($0)}" } ?? ""
+      return APICase(
+        "list by last activity: \(query)", "GET",
+        "/v1/conversations?order_by=last_activity\(query)",
+        expect: .ok(
+          #"{"object":"list","data":[\#(data)],"first_id":\#(place),"has_more":false,"#
+            + #""last_id":\#(place)}"#))
+    }
+    + [
+      APICase(
+        "list: what is included", "GET",
+        "/v1/conversations?include[]=item_count&include[]=last_activity_at&order_by=created_at",
+        expect: .ok(
+          #"{"object":"list","data":[{existing-},"item_count":2,"last_activity_at":{seconds}}],"#
+            + #""first_id":"{id}","has_more":false,"last_id":"{id}"}"#))
+    ]
 
   private static let times: [APICase] =
     [

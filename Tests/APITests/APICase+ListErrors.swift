@@ -9,7 +9,7 @@ extension APICase {
 
   /// Contract, section 6: the errors.
   static let listErrors: [APICase] =
-    limits + integers + words + cursors + repeated + unknown + conditions + rules + order
+    limits + integers + words + cursors + activity + repeated + unknown + conditions + rules + order
 
   private static let limits: [APICase] =
     ["101", "1000", "99999999999999999999"].map {
@@ -66,7 +66,53 @@ extension APICase {
     }
   }
 
+  private static let activity: [APICase] =
+    ["", "x", "last_activity ", "Created_at"].map {
+      refused(
+        "order_by=\($0.replacing(" ", with: "+"))",
+        "Invalid value: '\($0)'. Supported values are: 'created_at' and 'last_activity'.",
+        param: "order_by", code: "invalid_value")
+    }
+    + [
+      refused(
+        "include[]=metadata",
+        "Invalid value: 'metadata'. Supported values are: 'item_count' and 'last_activity_at'.",
+        param: "include", code: "invalid_value"),
+      refused(
+        "include=item_count",
+        "Invalid type for 'include': expected an array of strings, but got a string instead.",
+        param: "include", code: "invalid_type"),
+      refused(
+        "after={unknown}.0000000000000",
+        "Invalid 'after': 'con...000' is not the id of a conversation. Expected 'conv_' and 48 "
+          + "lower-case hexadecimal digits.", param: "after", code: "invalid_value"),
+    ]
+    + ["after", "before"].flatMap { (name: String) in
+      [
+        ("", ""), ("x", "x"), ("{unknown}.", "con...00."),
+        ("{unknown}.000000000000", "con...000"), ("{unknown}.00000000000000", "con...000"),
+        ("{unknown}.000000000000G", "con...00G"), ("{unknown}:0000000000000", "con...000"),
+        ("{unknown}%D8%80.0000000000000", "con...000"),
+      ].flatMap { (value: String, shown: String) in
+        // Wherever the order is named.
+        ["order_by=last_activity&\(name)=\(value)", "\(name)=\(value)&order_by=last_activity"].map {
+          refused(
+            $0,
+            "Invalid '\(name)': '\(shown)' is no place in this order. Expected 'conv_' and 48 "
+              + "lower-case hexadecimal digits, or these with '.' and 13 more.", param: name,
+            code: "invalid_value")
+        }
+      }
+        + [
+          APICase(
+            "list refused: \(name) has no place", "GET",
+            "/v1/conversations?order_by=last_activity&\(name)={unknown}",
+            expect: .error(404, "Conversation with id '{unknown}' not found.", param: name))
+        ]
+    }
+
   private static let repeated: [APICase] = [
+    ("order_by", "created_at", "last_activity"),
     ("limit", "5", "5"), ("limit", "5", "6"), ("order", "asc", "desc"),
     ("after", "{unknown}", "{unknown}"), ("before", "{unknown}", "{unknown}"),
     ("created_at[gte]", "1", "1"), ("created_at[gt]", "1", "2"), ("created_at[lte]", "1", "1"),

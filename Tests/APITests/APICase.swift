@@ -4,7 +4,8 @@ import Testing
 ///
 /// In the target, the header fields and what is expected, `{id}` stands for a conversation that
 /// exists, `{etag}` for its ETag, `{hash}` for that without quotes, `{seconds}` for its creation
-/// time, and `{unknown}` for an id that no conversation has.
+/// time, `{place}` for its place in the order of last activity, and `{unknown}` for an id that no
+/// conversation has.
 struct APICase: Sendable, CustomTestStringConvertible {
   let name: String
   let method: String
@@ -17,7 +18,7 @@ struct APICase: Sendable, CustomTestStringConvertible {
 
   enum Expectation: Sendable {
     /// 200 and exactly this body; `{new}` stands for the id and `{created_at}` for its time, and
-    /// `{existing}` for the whole conversation that exists.
+    /// `{existing}` for the whole conversation that exists, `{existing-}` without its last brace.
     case ok(String, headers: [String: String] = [:])
     /// 304 with the ETag of the conversation that exists, and no content.
     case notModified

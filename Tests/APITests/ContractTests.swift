@@ -103,9 +103,12 @@ private struct Filling {
 
   init(_ existing: Conversation, json: String) {
     let hash = existing.contentHash.description
+    let place = ConversationCursor.activity(
+      existing.id, microseconds: existing.id.createdAtMicroseconds)
     words = [
       ("{id}", existing.id.description), ("{seconds}", "\(existing.createdAt)"),
       ("{hash}", hash), ("{etag}", "\"\(hash)\""), ("{existing}", json),
+      ("{existing-}", String(json.dropLast())), ("{place}", place.description),
       ("{unknown}", "conv_" + String(repeating: "0", count: 48)),
     ]
   }

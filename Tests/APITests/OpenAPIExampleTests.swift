@@ -25,6 +25,9 @@ import Testing
     "unknown_order": .parameter(.notAChoice(name: "order", value: "up", choices: ["asc", "desc"])),
     "given_twice": .parameter(.repeated("limit")),
     "malformed_cursor": .parameter(.notAnID(name: "after", value: "conv_123")),
+    "malformed_place": .parameter(.notAPlace(name: "after", value: "conv_123")),
+    "place_not_found": .repository(
+      .cursorNotFound(.after, ConversationID("conv_" + String(repeating: "0", count: 48))!)),
     "too_many_conditions": .parameter(.query(.tooManyConditions)),
     "too_many_values": .parameter(.query(.tooManyValues(key: "user"))),
     "include_not_a_list": .parameter(.notAList(name: "include")),
@@ -117,14 +120,15 @@ import Testing
     let conversation = Self.conversation
     let page = {
       var page = ConversationPage()
-      page.conversations = [conversation]
+      page.listed = [ListedConversation(conversation)]
       return page
     }()
     let answers: [String: JSONBody] = [
       "Conversation": .conversation(conversation), "Created": .conversation(conversation),
       "Item": .item(Self.item), "ItemPage": .items([Self.item], hasMore: false),
       "ItemsAdded": .items([Self.item], hasMore: false),
-      "Page": .list(page), "Deleted": .deletion(of: conversation.id), "Status": .statusOK,
+      "Page": .list(page, of: ConversationQuery()), "Deleted": .deletion(of: conversation.id),
+      "Status": .statusOK,
     ]
     for (name, body) in answers {
       let example = try document.responses[name]?.examples[""]

@@ -209,6 +209,13 @@ import Testing
     #expect(values?["maxItems"] as? Int == ConversationQuery.valuesMax)
     #expect(values?["maxLength"] as? Int == Metadata.valueLengthMax)
     #expect(parameters["order"]??["default"] as? String == query.order.rawValue)
+    #expect(parameters["order_by"]??["default"] as? String == query.orderBy.rawValue)
+    #expect(
+      parameters["order_by"]??["enum"] as? [String]
+        == ConversationQuery.Key.allCases.map(\.rawValue))
+    let included = parameters["include_activity"]??["items"] as? [String: Any]
+    #expect(
+      included?["enum"] as? [String] == ConversationQuery.Inclusion.allCases.map(\.rawValue))
     #expect(
       (parameters["order"]??["enum"] as? [String])?.sorted()
         == ConversationQuery.Order.allCases.map(\.rawValue).sorted())

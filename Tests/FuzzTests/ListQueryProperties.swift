@@ -9,6 +9,7 @@ func check(
 ) throws(Violation) {
   try checkLimits(query)
   var demanded: [[UInt8]: Set<[UInt8]>] = [:]
+  var included: Set<[UInt8]> = []
   var single: [[UInt8]: [UInt8]] = [:]
   for (name, value) in parameters {
     let name = name.bytes
@@ -19,6 +20,8 @@ func check(
       demanded["+".bytes + value.bytes] = []
     } else if bare == "metadata_absent".bytes[...] {
       demanded["-".bytes + value.bytes] = []
+    } else if bare == "include".bytes[...] {
+      included.insert(value.bytes)
     } else {
       try require(single.updateValue(value.bytes, forKey: name) == nil, "taken twice")
     }
@@ -30,6 +33,9 @@ func check(
   try require(single["before".bytes] == query.before?.description.bytes, "another place before")
   try require(
     single["order".bytes] ?? "desc".bytes == query.order.rawValue.bytes, "another order")
+  try require(
+    single["order_by".bytes] ?? "created_at".bytes == query.orderBy.rawValue.bytes, "another key")
+  try require(included == Set(query.included.map(\.rawValue.bytes)), "something else included")
   let limit = single["limit".bytes].map { Int(String(decoding: $0, as: UTF8.self)) } ?? 20
   try require(limit == query.limit, "another limit")
   try checkTimes(query, single)
@@ -75,6 +81,8 @@ extension ConversationQuery {
   /// Parameters that say the same.
   var parameters: [(name: String, value: String)] {
     var parameters = [("limit", "\(limit)"), ("order", order.rawValue)]
+    if orderBy != .createdAt { parameters.append(("order_by", orderBy.rawValue)) }
+    parameters += included.map(\.rawValue).sorted().map { ("include[]", $0) }
     if let after { parameters.append(("after", after.description)) }
     if let before { parameters.append(("before", before.description)) }
     if let createdFrom { parameters.append(("created_at[gte]", "\(createdFrom)")) }

@@ -78,9 +78,12 @@ import Testing
     query.order = .allCases.randomElement(using: &random)!
     query.limit = chance(4, &random) ? 100 : Int.random(in: 1...9, using: &random)
     let stranger = ConversationID(atMicroseconds: 130_000_000, after: nil, using: &random)
-    if chance(3, &random) { query.after = rows.randomElement(using: &random)?.id ?? stranger }
-    if chance(3, &random) { query.before = rows.randomElement(using: &random)?.id ?? stranger }
-    if chance(6, &random) { query.after = stranger }
+    func randomCursor() -> ConversationCursor {
+      .conversation(rows.randomElement(using: &random)?.id ?? stranger)
+    }
+    if chance(3, &random) { query.after = randomCursor() }
+    if chance(3, &random) { query.before = randomCursor() }
+    if chance(6, &random) { query.after = .conversation(stranger) }
     if chance(4, &random) { query.createdFrom = Int64.random(in: 95...180, using: &random) }
     if chance(4, &random) { query.createdBefore = Int64.random(in: 95...220, using: &random) }
     for _ in 0..<[0, 1, 1, 2, 2, 3, 4, 6].randomElement(using: &random)! {
@@ -107,8 +110,8 @@ import Testing
     }.map(\.id)
     let isAscending = query.order == .ascending
     let inOrder = (isAscending ? ascending : ascending.reversed()).filter { id in
-      (query.after.map { isAscending ? $0 < id : id < $0 } ?? true)
-        && (query.before.map { isAscending ? id < $0 : $0 < id } ?? true)
+      (query.after?.id.map { isAscending ? $0 < id : id < $0 } ?? true)
+        && (query.before?.id.map { isAscending ? id < $0 : $0 < id } ?? true)
     }
     let isBackwards = query.before != nil && query.after == nil
     let page = isBackwards ? inOrder.suffix(query.limit) : inOrder.prefix(query.limit)
@@ -155,17 +158,23 @@ import Testing
       // Forwards from the first one, and backwards from a place after the last.
       var (forwards, backwards): ([ConversationID], [ConversationID]) = ([], [])
       repeat {
-        query.after = forwards.last
+        query.after = forwards.last.map { .conversation($0) }
         forwards += try reader.page(query).conversations.map(\.id)
       } while try reader.page(query).hasMore
       query.after = nil
       let ends = ["0", "f"].map { ConversationID("conv_" + String(repeating: $0, count: 48))! }
       repeat {
-        query.before = backwards.first ?? ends[query.order == .ascending ? 1 : 0]
+        query.before = .conversation(
+          backwards.first ?? ends[query.order == .ascending ? 1 : 0])
         backwards = try reader.page(query).conversations.map(\.id) + backwards
       } while try reader.page(query).hasMore
       try #require(forwards == all, "\(query)")
       try #require(backwards == all, "\(query)")
     }
   }
+}
+
+extension ConversationCursor {
+  /// The id of a place in the order of creation.
+  fileprivate var id: ConversationID? { if case .conversation(let id) = self { id } else { nil } }
 }

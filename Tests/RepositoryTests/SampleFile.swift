@@ -78,8 +78,8 @@ func query(
   var query = ConversationQuery()
   query.order = order
   query.limit = limit
-  query.after = after
-  query.before = before
+  query.after = after.map { .conversation($0) }
+  query.before = before.map { .conversation($0) }
   query.createdFrom = created?.lowerBound
   query.createdBefore = created?.upperBound
   for condition in conditions { try query.add(condition) }

@@ -230,6 +230,9 @@ def test_every_answer_that_is_described_is_given_as_described(
             assert send(body=b"{") == 400
             assert send(headers={**headers, "Content-Encoding": "gzip"}) == 415
             assert send(body={"metadata": {"k": 1}}) == 400
+        if path == LIST and not body:
+            unknown = f"?order_by=last_activity&after=conv_{48 * '0'}"
+            assert send(query=unknown) == 404
         if path == LIST and body:
             reference = {"items": [{"type": "item_reference", "id": "msg_none"}]}
             assert send(body=reference) == 404

@@ -57,6 +57,8 @@ struct CheckCommand: ParsableCommand {
     case .unreadableItem(let conversation, let item):
       "\(conversation): item \(item.debugDescription): it is not a JSON object in UTF-8, or of "
         + "another project"
+    case .wrongActivity(let conversation):
+      "\(conversation): its row of activity is missing, or is not true of its items"
     case .limit(let conversation, let key):
       "\(conversation): key \(key.debugDescription): the key or its value is over a limit"
     }
