@@ -72,11 +72,10 @@ private struct SentItem {
       throw .item(.emptyReasoning)
     }
     if type.name == ItemType.compactionTrigger.name { return nil }
+    if let id { return .item(Item(id: id, type: type.name, fields: fields)) }
     var generator = SystemRandomNumberGenerator()
-    return .item(
-      Item(
-        id: id ?? ItemID(of: type, at: unixSeconds, using: &generator), type: type.name,
-        fields: fields))
+    let minted = ItemID(of: type, at: unixSeconds, using: &generator)
+    return .minted(Item(id: minted, type: type.name, fields: fields))
   }
 
   /// Without a type, what has a role is a message, and what has an id alone is a reference.

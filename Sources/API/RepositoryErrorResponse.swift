@@ -83,7 +83,7 @@ extension ErrorResponse {
     case .idempotencyKeyReused:
       self.init(
         .unprocessableContent,
-        "The 'Idempotency-Key' was used with another request body. Use a new key for a new "
+        "The 'Idempotency-Key' was used with another path or request body. Use a new key for a new "
           + "request.",
         code: "idempotency_key_reused")
     case .preconditionFailed(.ifMatch):

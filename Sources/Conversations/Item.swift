@@ -21,6 +21,8 @@ public struct Item: Equatable, Sendable {
 
 /// What a request adds to a conversation (contract, section 8.4).
 public enum AddedItem: Equatable, Sendable {
+  /// An item whose id was made for this request, so that nobody has it.
+  case minted(Item)
   /// An item. If its id is of the minted form and the project has an item with it, a copy of that
   /// one is added instead.
   case item(Item)

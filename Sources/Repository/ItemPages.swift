@@ -46,6 +46,9 @@ final class ItemPages {
     return page
   }
 
+  /// What all statements have done since they were compiled.
+  var work: StatementWork { numbers.work + selectAscending.work + selectDescending.work }
+
   private func fill(
     _ select: borrowing Statement, _ conversation: Int64, _ numbers: ClosedRange<Int64>,
     _ limit: Int, _ isOver: () -> Bool
@@ -55,14 +58,16 @@ final class ItemPages {
     select.bind(":first", numbers.lowerBound)
     select.bind(":last", numbers.upperBound)
     var page = ItemPage()
-    var bytes = 0
+    var bytes = ItemPage.envelopeBytesMax
     while try rethrowing({ () throws(SQLiteError) in try select.step() }) {
       if isOver() { throw .queryTimeout }
       guard let item = Item(row: select) else {
         page.unreadableCount += 1
         continue
       }
-      bytes += item.fields.count + item.id.description.utf8.count + item.type.utf8.count
+      bytes +=
+        ItemPage.itemFrameBytes + item.id.description.utf8.count + item.type.utf8.count
+        + item.fields.count
       let isFull = page.items.count == limit || bytes > ItemPage.bytesMax
       if isFull, !page.items.isEmpty {
         page.hasMore = true

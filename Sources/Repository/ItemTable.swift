@@ -45,88 +45,92 @@ final class ItemTable {
   /// Adds items to a conversation, in this order, after all that it has.
   ///
   /// - Returns: What was added, and the numbers of the first and the last row; nil for none.
-  /// - Throws: `.item`.
+  /// - Throws: `.item`, `.unreadableItem`.
   func append(
     _ added: [AddedItem], to conversation: Int64, in project: ProjectID, now: Int64
   ) throws(RepositoryError) -> (items: [Item], numbers: ClosedRange<Int64>?) {
     let (items, copiesBytes) = try resolved(added, in: project)
     var ids: Set<ItemID> = []
-    for item in items {
-      let isThere = try numbers.item(item.id.description, of: conversation, in: project) != nil
-      guard !isThere, ids.insert(item.id).inserted else { throw .item(.alreadyInConversation) }
+    for (item, isMinted) in items {
+      // One that was made for this request is nobody's: it need not be looked for.
+      let known =
+        isMinted
+        ? nil : try numbers.item(item.id.description, of: conversation, in: project)
+      guard known == nil, ids.insert(item.id).inserted else { throw .item(.alreadyInConversation) }
     }
     guard copiesBytes <= copiesBytesMax else {
       throw .item(.copiesTooLarge(bytesMax: copiesBytesMax))
     }
-    return try rethrowing { () throws(SQLiteError) in
-      var stored: ClosedRange<Int64>?
-      for item in items {
-        let number = try store(item, conversation, project, now)
-        stored = (stored?.lowerBound ?? number)...number
-      }
-      return (items, stored)
+    var stored: ClosedRange<Int64>?
+    for (item, _) in items {
+      let number = try store(item, conversation, project, now)
+      stored = (stored?.lowerBound ?? number)...number
     }
+    return (items.map(\.item), stored)
   }
 
   /// Puts copies in the place of references, and of ids that this service minted and the project has.
   ///
   /// - Returns: The items, of which copies past `copiesBytesMax` are empty, since they are only looked
   ///   for in the conversation then; and how large the copies are.
+  /// - Throws: `.item`, `.unreadableItem`.
   private func resolved(
     _ added: [AddedItem], in project: ProjectID
-  ) throws(RepositoryError) -> (items: [Item], copiesBytes: Int) {
-    var items: [Item] = []
+  ) throws(RepositoryError) -> (items: [(item: Item, isMinted: Bool)], copiesBytes: Int) {
+    var items: [(item: Item, isMinted: Bool)] = []
     var copiesBytes = 0
-    for one in added {
-      guard let copy = try copy(for: one, in: project) else {
-        if case .item(let item) = one { items.append(item) }
-        continue
-      }
+    func append(copy: Item) {
       copiesBytes += copy.fields.count
       let isKept = copiesBytes <= copiesBytesMax
-      items.append(isKept ? copy : Item(id: copy.id, type: copy.type, fields: []))
+      items.append((isKept ? copy : Item(id: copy.id, type: copy.type, fields: []), false))
+    }
+    for one in added {
+      switch one {
+      case .minted(let item): items.append((item, true))
+      case .item(let item):
+        let copy = item.id.isOfMintedForm ? try newest(item.id.description, project) : nil
+        if let copy { append(copy: copy) } else { items.append((item, false)) }
+      case .reference(let id):
+        guard let copy = try newest(id, project) else { throw .item(.referenceNotFound(id: id)) }
+        append(copy: copy)
+      }
     }
     return (items, copiesBytes)
   }
 
-  /// - Returns: nil when the item is new.
-  /// - Throws: `.item`.
-  private func copy(
-    for added: AddedItem, in project: ProjectID
-  ) throws(RepositoryError) -> Item? {
-    switch added {
-    case .item(let item):
-      return item.id.isOfMintedForm ? try newest(item.id.description, project) : nil
-    case .reference(let id):
-      guard let copy = try newest(id, project) else { throw .item(.referenceNotFound(id: id)) }
-      return copy
-    }
-  }
-
-  /// - Returns: nil when there is none, or its row cannot be shown.
+  /// - Returns: nil when there is none.
+  /// - Throws: `.unreadableItem` when its row cannot be shown.
   private func newest(_ id: String, _ project: ProjectID) throws(RepositoryError) -> Item? {
     defer { selectNewest.reset() }
-    return try rethrowing { () throws(SQLiteError) in
+    let isThere = try rethrowing { () throws(SQLiteError) in
       selectNewest.bind(":project", project.number)
       try selectNewest.bind(":id", id)
-      return try selectNewest.step() ? Item(row: selectNewest) : nil
+      return try selectNewest.step()
     }
+    guard isThere else { return nil }
+    guard let item = Item(row: selectNewest) else { throw .unreadableItem }
+    return item
   }
 
   private func store(
     _ item: Item, _ conversation: Int64, _ project: ProjectID, _ now: Int64
-  ) throws(SQLiteError) -> Int64 {
+  ) throws(RepositoryError) -> Int64 {
     defer { insert.reset() }
-    insert.bind(":conversation", conversation)
-    insert.bind(":project", project.number)
-    try insert.bind(":id", item.id.description)
-    try insert.bind(":type", item.type)
-    insert.bind(":created_at", now)
-    try insert.bind(":fields", utf8: item.fields)
-    guard try insert.step() else { preconditionFailure("no row") }
-    let number = insert.integer(0)
-    while try insert.step() {}
-    return number
+    do {
+      insert.bind(":conversation", conversation)
+      insert.bind(":project", project.number)
+      try insert.bind(":id", item.id.description)
+      try insert.bind(":type", item.type)
+      insert.bind(":created_at", now)
+      try insert.bind(":fields", utf8: item.fields)
+      guard try insert.step() else { preconditionFailure("no row") }
+      let number = insert.integer(0)
+      while try insert.step() {}
+      return number
+    } catch {
+      // json_valid of SQLite 3.40 says no when it has no memory to parse, and an item is valid.
+      throw error.isCheck ? .unavailable(.noMemory) : RepositoryError(error)
+    }
   }
 
   /// The items of an append that are still there.

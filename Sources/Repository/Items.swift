@@ -6,7 +6,7 @@ extension Repository {
   ///
   /// - Parameter key: A repeat with it adds nothing, and is answered with what is left of the items that
   ///   the first request added; nil for a request without one.
-  /// - Throws: `.conversationNotFound`, `.idempotencyKeyReused`, `.item`.
+  /// - Throws: `.conversationNotFound`, `.idempotencyKeyReused`, `.item`, `.unreadableItem`.
   public func appendItems(
     _ items: [AddedItem], to id: ConversationID, in project: ProjectID, once key: IdempotencyKey?
   ) async throws(RepositoryError) -> AppendedItems {
@@ -51,6 +51,12 @@ public struct AppendedItems: Sendable {
 public struct ItemPage: Sendable {
   /// The most bytes of a page, unless it has one item alone.
   static let bytesMax = 8 << 20
+  /// What stands around the items of a page, at most: `{"object":"list","data":[],"first_id":"",
+  /// "has_more":false,"last_id":""}` with two ids.
+  static let envelopeBytesMax = 72 + 2 * ItemID.lengthMax
+  /// What stands around the id, the type and the fields of an item: `{"id":"","type":"",` instead of
+  /// the fields' first brace, and a comma.
+  static let itemFrameBytes = 19
 
   /// In the order asked for.
   public internal(set) var items: [Item] = []
@@ -64,7 +70,10 @@ extension [AddedItem] {
   /// How much is written, roughly.
   var byteCount: Int {
     reduce(0) { count, added in
-      if case .item(let item) = added { count + item.fields.count } else { count }
+      switch added {
+      case .minted(let item), .item(let item): count + item.fields.count
+      case .reference: count
+      }
     }
   }
 }

@@ -30,6 +30,9 @@ final class RowNumbers {
     return selectConversation.integer(0)
   }
 
+  /// What all statements have done since they were compiled.
+  var work: StatementWork { selectConversation.work + selectItem.work }
+
   /// - Returns: nil when the conversation has no such item.
   func item(
     _ id: String, of conversation: Int64, in project: ProjectID

@@ -58,6 +58,9 @@ public struct SQLiteError: Error, Equatable, Sendable, CustomStringConvertible {
   /// back (`SQLITE_READONLY_ROLLBACK`).
   public var needsRollback: Bool { code == SQLITE_READONLY | 3 << 8 }
 
+  /// Whether a CHECK refused the row (`SQLITE_CONSTRAINT_CHECK`).
+  public var isCheck: Bool { code == SQLITE_CONSTRAINT | 1 << 8 }
+
   /// For the log: the code and SQLite's words.
   public var description: String {
     "SQLite error \(code): \(message)\(isOverQuota ? ", since a quota is full" : "")"

@@ -88,7 +88,7 @@ import Testing
     #expect(error.code == "idempotency_key_reused")
     #expect(
       error.message
-        == "The 'Idempotency-Key' was used with another request body. Use a new key for a new "
+        == "The 'Idempotency-Key' was used with another path or request body. Use a new key for a new "
         + "request.")
     #expect(answer.headers["etag"] == nil)
     #expect(answer.headers["idempotent-replayed"] == nil)

@@ -130,6 +130,12 @@ import Testing
     #expect(page.items.ids == ["a"])
     #expect(!page.hasMore)
     #expect(await repositoryError { _ = try fields(test, "bad", id) } == .unreadableItem)
+    // Nor can it be copied.
+    let other = try await test.create().id
+    let copied = await repositoryError {
+      _ = try await append([.reference(id: "bad")], other, test.repository)
+    }
+    #expect(copied == .unreadableItem)
     let report = try Repository.check(path: test.path)
     #expect(report.findings == [.unreadableItem(conversation: id.description, item: "bad")])
     #expect(report.itemCount == 2)
