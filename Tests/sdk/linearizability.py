@@ -2,8 +2,8 @@
 
 A history is linearizable when each operation took effect at one moment between its call and its
 return, as if it were alone (Herlihy and Wing, 1990). Conversations are independent of each other,
-so the history of each is checked by itself. The model of one is a register: its state is a set of
-pairs, or `GONE`.
+so the history of each is checked by itself. The model of one is a register, whose state is a set of
+pairs, or a list, whose state is a tuple of the items' ids; or it is `GONE`.
 
 The search is that of Wing and Gong (1993), with Lowe's memory (2017) of what was reached before: a
 configuration is a state and which of the running operations have taken effect. It goes along time
@@ -17,19 +17,28 @@ from typing import NamedTuple
 GONE = None
 
 
-class Operation(NamedTuple):
-    """A request and its answer. Sets are frozensets of pairs."""
+# What leaves every state as it is.
+LOOKS = ("get", "find", "list", "item")
 
-    kind: str  # "get", "find", "update", "patch" or "delete"
+
+class Operation(NamedTuple):
+    """A request and its answer. Sets are frozensets of pairs.
+
+    Of a register: "get", "find", "update", "patch", "delete". Of a list: "append" (sent: the ids),
+    "remove" and "item" (sent: the id), "list" (sent: the order and the limit; found: the ids, and
+    whether there are more), "delete". A 404 that is the item's has found its id.
+    """
+
+    kind: str
     call: float
     # By when it has taken effect, if ever: `inf` when that is not known.
     end: float = inf
     # None when the answer was lost: it may have taken effect or not.
     status: int | None = None
     # The set in the answer, None when there is none.
-    found: frozenset | None = None
+    found: frozenset | tuple | str | None = None
     # The new set; for a patch the pairs, where a value of None removes; for a find the pair.
-    sent: frozenset | None = None
+    sent: frozenset | tuple | str | None = None
     # The sets whose tags the header fields named.
     if_match: frozenset | None = None
     if_none_match: frozenset | None = None
@@ -42,7 +51,7 @@ class Operation(NamedTuple):
     @property
     def observes(self):
         """Whether it leaves every state as it is, going by its answer."""
-        return self.kind in ("get", "find") or self.status in (404, 412)
+        return self.kind in LOOKS or self.status in (404, 412)
 
 
 def merged(state, patch):
@@ -56,8 +65,15 @@ def merged(state, patch):
     return frozenset(pairs.items())
 
 
+def page(state, order, limit):
+    """What a list in this state answers to a list: the ids, and whether there are more."""
+    ids = state if order == "asc" else state[::-1]
+    return ids[:limit], len(ids) > limit
+
+
 def outcome(operation, state):
-    """What a register in this state answers, status and set, and its state afterwards."""
+    """What a register or a list in this state answers, status and what is found, and its state
+    afterwards."""
     if operation.kind == "find":
         holds = state is not GONE and operation.sent <= state
         return (200, state if holds else None), state
@@ -77,6 +93,16 @@ def outcome(operation, state):
             return (200, result), result
         case "delete":
             return (200, None), GONE
+        case "append":
+            return (200, operation.sent), state + operation.sent
+        case "list":
+            return (200, page(state, *operation.sent)), state
+        case "remove" | "item" if operation.sent not in state:
+            return (404, operation.sent), state
+        case "item":
+            return (200, operation.sent), state
+        case "remove":
+            return (200, None), tuple(each for each in state if each != operation.sent)
 
 
 def explains(state, operation):
@@ -104,7 +130,7 @@ class Violation(NamedTuple):
 
 
 def plain(state):
-    return state if state is None else dict(sorted(state))
+    return dict(sorted(state)) if isinstance(state, frozenset) else state
 
 
 def violation(operations, initial):

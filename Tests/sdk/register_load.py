@@ -11,7 +11,7 @@ from math import inf
 from urllib.parse import urlencode
 
 from conftest import read_answer
-from linearizability import Operation
+from linearizability import Operation, violation
 
 PATH = "/v1/conversations"
 CLIENTS = 8
@@ -184,11 +184,11 @@ class Client:
             self.history.operations[id].append(operation)
 
 
-def load(server, history, chance, places, until, kill):
+def load(server, history, chance, places, until, kill, meeting=Places, client=Client):
     """Lets the clients work on so many conversations until the history has so many operations; then
     kills the server under them, or lets them come to their end."""
-    places = Places(server, history, places)
-    clients = [Client(number, history, places, chance.random()) for number in range(CLIENTS)]
+    places = meeting(server, history, places)
+    clients = [client(number, history, places, chance.random()) for number in range(CLIENTS)]
     over = threading.Event()
     with ThreadPoolExecutor(CLIENTS) as pool:
         runs = [pool.submit(client.run, over.is_set) for client in clients]
@@ -205,11 +205,38 @@ def load(server, history, chance, places, until, kill):
         history.close_open(time.monotonic_ns())
 
 
-def read_all(server, history):
+def read_all(server, history, meeting=Places, client=Client, kind="get"):
     """Reads every conversation that ever was, also those that are deleted."""
-    places = Places(server, history, 0)
-    reader = Client(CLIENTS, history, places, 0)
+    places = meeting(server, history, 0)
+    reader = client(CLIENTS, history, places, 0)
     connection = server.connection()
     for id in list(history.initial):
-        reader.do(connection, id, "get")
+        reader.do(connection, id, kind)
     connection.close()
+
+
+def overlapping(operations):
+    """How many were called while another on the same conversation ran."""
+    latest_end = number = 0
+    for each in sorted(operations, key=lambda each: each.call):
+        number += each.call < latest_end
+        latest_end = max(latest_end, each.end)
+    return number
+
+
+def find_altered(history, seed, alter, number):
+    """Alters so many answers, one at a time, and demands that no order explains what then is left."""
+    chance, altered = random.Random(seed), 0
+    everything = [(id, each) for id in history.operations for each in history.operations[id]]
+    chance.shuffle(everything)
+    for id, operation in everything:
+        operations = history.operations[id]
+        other = alter(operation, operations)
+        if other is not None:
+            changed = [other if each is operation else each for each in operations]
+            found = violation(changed, history.initial[id])
+            assert found is not None, f"LOAD_TEST_SEED={seed} {id} {operation} {other}"
+            altered += 1
+            if altered == number:
+                return
+    raise AssertionError(f"LOAD_TEST_SEED={seed} only {altered} could be altered")

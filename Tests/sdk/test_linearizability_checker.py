@@ -114,6 +114,74 @@ BROKEN = {
 }
 
 
+# Of a list, which has the item `a` at first.
+
+
+def append(call, end, ids):
+    return Operation("append", call, end, 200, tuple(ids), sent=tuple(ids))
+
+
+def listed(call, end, ids, order="asc", limit=100, has_more=False):
+    return Operation("list", call, end, 200, (tuple(ids), has_more), sent=(order, limit))
+
+
+def remove(call, end, id, is_there=True):
+    status, found = (200, None) if is_there else (404, id)
+    return Operation("remove", call, end, status, found, sent=id)
+
+
+def item(call, end, id, is_there=True):
+    return Operation("item", call, end, 200 if is_there else 404, id, sent=id)
+
+
+EXPLICABLE_LISTS = {
+    "one after the other": [
+        append(1, 2, "bc"), listed(3, 4, "abc"), remove(5, 6, "b"), listed(7, 8, "ca", "desc"),
+        item(9, 10, "c"), item(9, 10, "b", False), remove(11, 12, "b", False)],
+    "two appends at once, in either order": [
+        append(1, 9, "bc"), append(2, 8, "de"), listed(3, 4, "ade"), listed(10, 11, "adebc")],
+    "a page of many": [append(1, 2, "bc"), listed(3, 4, "cb", "desc", 2, True)],
+    "a removal beside a list": [remove(1, 9, "a"), listed(2, 3, "a"), listed(4, 5, "")],
+    "a lost append that is seen late": [
+        Operation("append", 1, inf, sent=("b",)), listed(2, 3, "a"), append(4, 5, "c"),
+        listed(6, 7, "acb")],
+    "two removals of one at once": [remove(1, 9, "a"), remove(2, 8, "a", False)],
+    "a deleted conversation": [
+        Operation("delete", 1, 2, 200), Operation("list", 3, 4, 404, sent=("asc", 9)),
+        Operation("append", 3, 4, 404, sent=("b",))],
+}
+
+BROKEN_LISTS = {
+    "an item that nobody added": [listed(1, 2, "ab")],
+    "an append that is gone": [append(1, 2, "b"), listed(3, 4, "a")],
+    "half a request": [append(1, 9, "bc"), listed(2, 3, "ab")],
+    "two requests mixed": [append(1, 9, "bc"), append(1, 9, "de"), listed(10, 11, "abdce")],
+    "another order of one request": [append(1, 2, "bc"), listed(3, 4, "acb")],
+    "two orders of two requests": [
+        append(1, 9, "b"), append(1, 9, "c"), listed(10, 11, "abc"), listed(12, 13, "acb")],
+    "an append before one that was answered": [
+        append(1, 2, "b"), append(3, 4, "c"), listed(5, 6, "acb")],
+    "a removed item": [remove(1, 2, "a"), item(3, 4, "a")],
+    "two removals of one": [remove(1, 9, "a"), remove(2, 8, "a")],
+    "a 404 for what is there": [item(1, 2, "a", False)],
+    "more than there is": [listed(1, 2, "a", has_more=True)],
+    "less than there is": [append(1, 2, "b"), listed(3, 4, "a", limit=1)],
+    "an append to a deleted conversation": [Operation("delete", 1, 2, 200), append(3, 4, "b")],
+}
+
+
+@pytest.mark.parametrize("history", EXPLICABLE_LISTS.values(), ids=EXPLICABLE_LISTS)
+def test_a_list_with_an_order_is_taken(history):
+    assert violation(history, ("a",)) is None
+
+
+@pytest.mark.parametrize("history", BROKEN_LISTS.values(), ids=BROKEN_LISTS)
+def test_a_broken_list_is_found(history):
+    found = violation(history, ("a",))
+    assert all(each.kind in str(found) for each in found.operations)
+    assert Search(found.operations, found.states).run() is not None
+
+
 @pytest.mark.parametrize("history", EXPLICABLE.values(), ids=EXPLICABLE)
 def test_a_history_with_an_order_is_taken(history):
     assert violation(history, FIRST) is None

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from conftest import Server
 from linearizability import outcome, violation
-from register_load import History, load, read_all
+from register_load import History, find_altered, load, overlapping, read_all
 
 OPERATIONS = 21_000
 # The number of conversations in each round; all rounds but the last end with a kill.
@@ -61,15 +61,6 @@ def test_the_clients_were_in_each_others_way(history):
     assert any(status is None for _, status in seen)
     assert seen["patch", 412] > OPERATIONS / 50
     assert sum(map(overlapping, history.operations.values())) > OPERATIONS / 2
-
-
-def overlapping(operations):
-    """How many were called while another on the same conversation ran."""
-    latest_end = number = 0
-    for each in sorted(operations, key=lambda each: each.call):
-        number += each.call < latest_end
-        latest_end = max(latest_end, each.end)
-    return number
 
 
 # One answer altered, each time so that no order can explain it. A set holds a value that no other
@@ -155,17 +146,4 @@ def risen(operation, operations):
     invented, stale, from_the_future, overwriting, stored_though_refused, not_modified, overlooked,
     risen])
 def test_one_altered_answer_is_found(history, seed, alter):
-    chance, altered = random.Random(seed), 0
-    everything = [(id, each) for id in history.operations for each in history.operations[id]]
-    chance.shuffle(everything)
-    for id, operation in everything:
-        operations = history.operations[id]
-        other = alter(operation, operations)
-        if other is not None:
-            changed = [other if each is operation else each for each in operations]
-            found = violation(changed, history.initial[id])
-            assert found is not None, f"LOAD_TEST_SEED={seed} {id} {operation} {other}"
-            altered += 1
-            if altered == ALTERED:
-                return
-    raise AssertionError(f"LOAD_TEST_SEED={seed} only {altered} could be altered")
+    find_altered(history, seed, alter, ALTERED)
