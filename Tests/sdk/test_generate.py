@@ -25,6 +25,20 @@ def test_a_generated_database_is_well_and_can_be_searched(generate, run, start, 
     assert server.request("POST", "/v1/conversations").status == 200
 
 
+def test_generated_conversations_have_their_items(generate, run, start, tmp_path):
+    result = generate("--count", 30, "--items", 5, "--database", tmp_path / "conversations.db")
+    assert (result.returncode, result.stdout) == (
+        0, f"made '{tmp_path}/conversations.db' with 30 conversations of 5 items\n")
+    check = run("check", "--database", tmp_path / "conversations.db")
+    assert "30 conversations, 120 metadata pairs, 150 items, all is well" in check.stdout
+    with start().client() as client:
+        newest = client.get("/conversations?include[]=item_count", cast_to=object)["data"][0]
+        assert newest["item_count"] == 5
+        items = list(client.conversations.items.list(newest["id"], order="asc"))
+        assert [item.role for item in items] == ["user", "assistant", "user", "assistant", "user"]
+        assert items[1].content[0].text == "Answer 2 of conversation 30"
+
+
 def test_an_existing_file_is_left_as_it_is(generate, tmp_path):
     database = tmp_path / "conversations.db"
     database.write_bytes(b"something")
@@ -37,6 +51,7 @@ def test_an_existing_file_is_left_as_it_is(generate, tmp_path):
 @pytest.mark.parametrize("arguments, message", [
     (["--count", "0"], "--count must be an integer from 1 to 999999999"),
     (["--count", "many"], "--count must be an integer from 1 to 999999999"),
+    (["--items", "-1"], "--items must be an integer from 0 to 999999"),
     (["--database"], None),
     (["--frob"], "no such option: --frob"),
 ])

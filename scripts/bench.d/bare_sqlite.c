@@ -8,11 +8,12 @@
 #include <sys/resource.h>
 #include <time.h>
 
-enum { PAIRS_MAX = 16, KEY_MAX = 256, ID_LENGTH = 53, VALUE_LENGTH = 20 };
+enum { PAIRS_MAX = 16, KEY_MAX = 256, ID_LENGTH = 53, VALUE_LENGTH = 20, ITEM_LENGTH = 1024 };
 
 static sqlite3 *database;
 static sqlite3_stmt *begin, *commit, *savepoint, *release;
 static sqlite3_stmt *select_number, *select_pairs, *upsert_pair, *insert_conversation;
+static sqlite3_stmt *update_activity, *insert_item;
 
 static void check(int code) {
   if (code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE) return;
@@ -53,6 +54,21 @@ static void open_database(const char *path) {
       " ON CONFLICT (conversation, key) DO UPDATE SET value = excluded.value");
   insert_conversation = prepare(
       "INSERT INTO conversations (project, id, created_at) VALUES (:project, :id, :created_at)");
+  update_activity = prepare(
+      "UPDATE activity SET last_activity = max(last_activity, :microseconds)"
+      " WHERE conversation = :conversation");
+  insert_item = prepare(
+      "INSERT INTO items (conversation, project, id, type, created_at, fields)"
+      " VALUES (:conversation, :project, :id, :type, :created_at, :fields)");
+}
+
+static int64_t number_of(const char *id) {
+  check(sqlite3_bind_text(select_number, 1, id, ID_LENGTH, SQLITE_TRANSIENT));
+  sqlite3_bind_int64(select_number, 2, 1);
+  int64_t number =
+      sqlite3_step(select_number) == SQLITE_ROW ? sqlite3_column_int64(select_number, 0) : 0;
+  check(sqlite3_reset(select_number));
+  return number;
 }
 
 static void store(int64_t number, const char *key, const char *value) {
@@ -67,11 +83,7 @@ static void store(int64_t number, const char *key, const char *value) {
 static void update(const char *id, int pairs, int changed, const char *value) {
   char keys[PAIRS_MAX][KEY_MAX + 1];
   char values[PAIRS_MAX][VALUE_LENGTH + 1];
-  check(sqlite3_bind_text(select_number, 1, id, ID_LENGTH, SQLITE_TRANSIENT));
-  sqlite3_bind_int64(select_number, 2, 1);
-  int64_t number =
-      sqlite3_step(select_number) == SQLITE_ROW ? sqlite3_column_int64(select_number, 0) : 0;
-  check(sqlite3_reset(select_number));
+  int64_t number = number_of(id);
   sqlite3_bind_int64(select_pairs, 1, number);
   int found = 0;
   while (found < PAIRS_MAX && sqlite3_step(select_pairs) == SQLITE_ROW) {
@@ -86,6 +98,36 @@ static void update(const char *id, int pairs, int changed, const char *value) {
   }
   for (int pair = 0; pair < changed; pair++)
     if (strcmp(values[pair], value) != 0) store(number, keys[pair], value);
+}
+
+// Adds items of 1 KB to a conversation.
+static void append(const char *conversation, int items) {
+  static char fields[ITEM_LENGTH + 1];
+  if (fields[0] == 0) {
+    const char *start = "{\"status\":\"completed\",\"role\":\"user\",\"content\":"
+                        "[{\"type\":\"input_text\",\"text\":\"";
+    memset(fields, 'x', ITEM_LENGTH);
+    memcpy(fields, start, strlen(start));
+    memcpy(fields + ITEM_LENGTH - 4, "\"}]}", 5);
+  }
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  int64_t number = number_of(conversation);
+  sqlite3_bind_int64(update_activity, 1, now.tv_sec * 1000000 + now.tv_nsec / 1000);
+  sqlite3_bind_int64(update_activity, 2, number);
+  run(update_activity);
+  for (int item = 0; item < items; item++) {
+    char id[ID_LENGTH + 1];
+    snprintf(id, sizeof id, "msg_%08" PRIx64 "%010" PRIx64 "%030" PRIx64, (int64_t)now.tv_sec,
+             (int64_t)random(), (int64_t)random() << 31 | random());
+    sqlite3_bind_int64(insert_item, 1, number);
+    sqlite3_bind_int64(insert_item, 2, 1);
+    check(sqlite3_bind_text(insert_item, 3, id, -1, SQLITE_TRANSIENT));
+    check(sqlite3_bind_text(insert_item, 4, "message", -1, SQLITE_STATIC));
+    sqlite3_bind_int64(insert_item, 5, now.tv_sec);
+    check(sqlite3_bind_text(insert_item, 6, fields, ITEM_LENGTH, SQLITE_TRANSIENT));
+    run(insert_item);
+  }
 }
 
 // Stores a conversation whose id sorts after all others.
@@ -140,11 +182,12 @@ int main(int count, char **arguments) {
     return 0;
   }
   if (count != 10) {
-    fprintf(stderr, "usage: bare_sqlite update|create DATABASE IDS PAIRS CHANGED GROUP SECONDS"
+    fprintf(stderr, "usage: bare_sqlite update|create|append DATABASE IDS PAIRS CHANGED GROUP SECONDS"
                     " SEED ENDING\n");
     return 64;
   }
   int creates = strcmp(arguments[1], "create") == 0;
+  int appends = strcmp(arguments[1], "append") == 0;
   open_database(arguments[2]);
   size_t ids_count;
   const char *ids = read_lines(arguments[3], &ids_count);
@@ -170,6 +213,8 @@ int main(int count, char **arguments) {
       run(savepoint);
       if (creates)
         create(pairs, sent, value);
+      else if (appends)
+        append(ids + (size_t)random() % ids_count * (ID_LENGTH + 1), changed);
       else
         update(ids + (size_t)random() % ids_count * (ID_LENGTH + 1), pairs, changed, value);
       run(release);

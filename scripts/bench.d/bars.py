@@ -35,6 +35,8 @@ class Bar:
 AGAINST_SERVERS = [
     ("get", 0.6, "bare_http"),
     ("update-4", 0.6, "bare_sqlite"),
+    ("items-append", 0.6, "bare_sqlite"),
+    ("items-get", 0.9, "conversationd, conversation"),
     ("get", 3, "smg memory"),
     ("get", 100, "ogx"),
     ("update-4", 0.7, "smg memory"),
@@ -42,6 +44,8 @@ AGAINST_SERVERS = [
     ("update-4", 100, "ogx"),
 ]
 AGAINST_ITSELF = 0.8
+# A page within 1.5 times of the time.
+PAGE_ELSEWHERE = 1 / 1.5
 MEMORY_MB = 64
 START_MS = 100
 NEIGHBOUR = 3
@@ -53,6 +57,10 @@ def bars(results, options, memory_mb, start_ms):
                  results.ratio(Cell(workload), Cell(workload, server=server)), least=least,
                  mark=mark(results.median(Cell(workload, server=server), "client_load")))
              for workload, least, server in AGAINST_SERVERS]
+    found += [Bar(f"items-page, {place} of many items of the same with few",
+                  results.ratio(Cell("items-page", server=f"conversationd, {place}"),
+                                Cell("items-page")), least=PAGE_ELSEWHERE)
+              for place in ("start", "middle", "end")]
     for workload in ("get", "update-4"):
         here, many = Cell(workload), Cell(workload, 1000)
         million = Cell(workload, server=large(options.large))

@@ -1,5 +1,6 @@
 """What is measured: the release binary, and the databases that it is measured with."""
 
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -62,6 +63,31 @@ def with_pairs(binary, folder, count, pairs):
             database.commit()
 
     return kept(binary, folder / f"conversationd-{count}-pairs-{pairs}.db", make)
+
+
+@cache
+def with_items(binary, folder, count, few, many):
+    """Returns a database with the same conversations of 4 pairs. The first has `many` items, the second
+    `few`, each other one two."""
+    origin = with_pairs(binary, folder, count, 4)
+
+    def make(path):
+        shutil.copyfile(origin, path)
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("PRAGMA cache_size = -400000")
+            numbers = [number for number, in database.execute(
+                "SELECT number FROM conversations ORDER BY number")]
+            for place, number in enumerate(numbers):
+                database.execute("""
+                    INSERT INTO items (conversation, id, type, created_at, fields)
+                    WITH RECURSIVE i (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM i WHERE i < :count)
+                    SELECT :number, 'msg_' || lower(hex(randomblob(24))), 'message', 1700000000,
+                      json_object('status', 'completed', 'role', 'user', 'content', json_array(
+                        json_object('type', 'input_text', 'text', printf('%.*c', 940, 'x')))) FROM i
+                    """, {"number": number, "count": [many, few][place] if place < 2 else 2})
+            database.commit()
+
+    return kept(binary, folder / f"conversationd-{count}-items-{few}-{many}.db", make)
 
 
 def stored_value(pair):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from build import compile_baseline
 from measure import Failure, Run
-from servers import BareHTTP, BareSQLite, Conversationd, Unavailable
+from servers import BareHTTP, BareSQLite, Conversationd, Elsewhere, Unavailable
 
 OURS = "conversationd"
 # From this part of its processor on, the load generator may be what is measured.
@@ -68,7 +68,7 @@ class Contest:
     def run(self, workload, peers):
         """Measures all cells of one workload."""
         options = self.options
-        ours = self.conversationd(options.count, workload.pairs)
+        ours = self.conversationd(options.count, workload.pairs, bool(workload.items))
         started = []
         try:
             self.start(ours, started)
@@ -78,6 +78,10 @@ class Contest:
             elif workload.baseline:
                 self.start(BareSQLite(self.sqlite, ours), started)
             entries = [(server, number) for number in options.connections for server in started]
+            for name, items in workload.variants:
+                variant = Elsewhere(ours, name, items)
+                self.start(variant, started)
+                entries += [(variant, number) for number in options.connections]
             entries += [(other, BAR_CONNECTIONS) for other in self.others(workload, peers)
                         if self.start(other, started)]
             # Those with as many connections one after the other: they are compared.
@@ -86,8 +90,8 @@ class Contest:
             for server in reversed(started):
                 server.stop()
 
-    def conversationd(self, count, pairs):
-        return Conversationd(self.binary, self.options.folder, count, pairs)
+    def conversationd(self, count, pairs, has_items=False):
+        return Conversationd(self.binary, self.options.folder, count, pairs, has_items)
 
     def others(self, workload, peers):
         """Who is measured at one number of connections only."""
@@ -102,7 +106,7 @@ class Contest:
                 bare.name = large(self.options.large, bare.name)
                 bare.description = server.description
                 yield bare
-        if workload.name in ("get", "update-4", "create"):
+        if workload.name in ("get", "update-4", "create", "items-append"):
             for peer in peers:
                 if peer.name not in self.failed:
                     yield peer(self.options.folder)

@@ -7,7 +7,8 @@ import neighbour
 from contest import BAR_CONNECTIONS, CLIENT_LOAD_MAX, OURS, Cell, large, mark
 from workloads import WORKLOADS
 
-BASELINES = {"bare_http": "bare_http", "update": "bare_sqlite", "create": "bare_sqlite"}
+BASELINES = {"bare_http": "bare_http", "update": "bare_sqlite", "create": "bare_sqlite",
+             "append": "bare_sqlite"}
 
 
 def pairs(results, options, peers):
@@ -17,6 +18,9 @@ def pairs(results, options, peers):
         for connections in options.connections:
             yield (Cell(workload.name, connections),
                    Cell(workload.name, connections, baseline) if baseline else None)
+            for name, _ in workload.variants:
+                yield (Cell(workload.name, connections, f"{OURS}, {name}"),
+                       Cell(workload.name, connections))
         for server in filter(None, [OURS, baseline]):
             yield (Cell(workload.name, server=large(options.large, server)),
                    Cell(workload.name, server=server))

@@ -12,8 +12,9 @@ import tempfile
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from build import generate, with_pairs
+from build import generate, with_items, with_pairs
 from measure import Clock, Failure, load
+from workloads import FEW_ITEMS, MANY_ITEMS
 
 # How many changes the bare SQLite program commits at a time, if as many connections wait.
 GROUP = 64
@@ -97,9 +98,17 @@ class Conversationd(Server):
                       if not name.startswith("CONVERSATIOND_")},
                    "CONVERSATIOND_LOG_REQUESTS": "false"}
 
-    def __init__(self, binary, folder, count, pairs):
+    def __init__(self, binary, folder, count, pairs, has_items=False):
         self.binary, self.folder, self.count, self.pairs = binary, folder, count, pairs
+        self.has_items = has_items
         self.copy = None
+
+    def origin_of_copy(self):
+        """The database that it has a copy of."""
+        numbers = self.binary, self.folder, self.count
+        if self.has_items:
+            return with_items(*numbers, FEW_ITEMS, MANY_ITEMS)
+        return generate(*numbers) if self.pairs is None else with_pairs(*numbers, self.pairs)
 
     def start(self):
         self.prepare()
@@ -124,9 +133,32 @@ class Conversationd(Server):
         return ids_file(self.folder, generate(self.binary, self.folder, self.count), count)
 
     def lines(self, workload):
+        if workload.items:
+            return items_file(self.folder, self.origin_of_copy(), workload.items)
         if workload.pairs is None:
             return users_file(self.folder, self.count)
         return super().lines(workload)
+
+
+class Elsewhere(Server):
+    """A server that runs already, which is asked for other things than by the workload itself."""
+
+    def __init__(self, server, name, items):
+        self.server, self.items = server, items
+        self.name = f"{server.name}, {name}"
+        self.description = "the same server"
+
+    def start(self):
+        self.origin, self.headers = self.server.origin, self.server.headers
+
+    def stop(self):
+        pass
+
+    def pids(self):
+        return self.server.pids()
+
+    def lines(self, workload):
+        return items_file(self.server.folder, self.server.origin_of_copy(), self.items)
 
 
 class BareHTTP(Server):
@@ -183,8 +215,7 @@ class BareSQLite(Server):
 
 def fresh_copy(server):
     """Returns a copy of the database that a server is to have, alone in a new folder."""
-    numbers = server.binary, server.folder, server.count
-    origin = generate(*numbers) if server.pairs is None else with_pairs(*numbers, server.pairs)
+    origin = server.origin_of_copy()
     copy = Path(tempfile.mkdtemp(prefix=COPY_PREFIX, dir=server.folder)) / "conversations.db"
     shutil.copyfile(origin, copy)
     # Not to be written to the disk while something is measured.
@@ -223,6 +254,38 @@ def ids_file(folder, database, count):
             rows = connection.execute("SELECT id FROM conversations ORDER BY number").fetchall()
         chosen = (rows[place * len(rows) // count][0] for place in range(count))
         file.write_text("".join(f"{id}\n" for id in chosen))
+    return file
+
+
+# The lines of equal length under the path of the conversations: what is read of the items of the first
+# conversation, which has many, of the second, which has few, and of others.
+PAGES = """
+    SELECT conversations.id || '/items?order=asc&limit=20&after=' || items.id
+    FROM items JOIN conversations ON conversations.number = items.conversation
+    WHERE conversation = (SELECT number FROM conversations ORDER BY number LIMIT 1 OFFSET {})
+    ORDER BY items.number LIMIT 50 OFFSET {}
+    """
+ITEM_LINES = {
+    "few": PAGES.format(1, 25),
+    "first": PAGES.format(0, 0),
+    "middle": PAGES.format(0, MANY_ITEMS // 2),
+    "last": PAGES.format(0, MANY_ITEMS - 71),
+    "item": """
+        SELECT conversations.id || '/items/' || items.id
+        FROM items JOIN conversations ON conversations.number = items.conversation
+        WHERE items.number % 3 = 0 AND items.number > {} LIMIT 10000
+        """.format(MANY_ITEMS + FEW_ITEMS),
+    "conversation": "SELECT id FROM conversations ORDER BY number LIMIT 10000",
+}
+
+
+def items_file(folder, database, name):
+    """A file with the lines of that name."""
+    file = folder / f"{database.stem}-{name}.lines"
+    if not file.exists() or file.stat().st_mtime < database.stat().st_mtime:
+        with closing(sqlite3.connect(database)) as connection:
+            rows = connection.execute(ITEM_LINES[name]).fetchall()
+        file.write_text("".join(f"{line}\n" for line, in rows))
     return file
 
 

@@ -1,6 +1,7 @@
 """What is sent: each workload as templates of requests, and what it is compared with.
 
-load.lua puts a random line of a file for {id}, and a new value of 20 characters for {value}.
+load.lua puts a random line of a file for {id}, and a new value of 20 characters for {value}. A line
+may also be a path under that of the conversations.
 """
 
 import json
@@ -39,8 +40,12 @@ class Workload:
     pairs: int | None = 4
     # What it is compared with: bare_http, or what bare_sqlite does.
     baseline: str | None = None
-    # How many of the pairs get another value.
+    # How many of the pairs get another value, or how many items are added.
     changed: int = 0
+    # Which things of the conversations with items are asked for; see servers.ITEM_LINES.
+    items: str | None = None
+    # The same with other lines, in turn with it: what each is called, and its lines.
+    variants: tuple = ()
 
 
 def metadata(pairs, changed):
@@ -52,6 +57,21 @@ def metadata(pairs, changed):
 def update(name, title, pairs, changed):
     request = Request("POST", CONVERSATION, metadata(pairs, changed))
     return Workload(name, title, [request], pairs, "update", changed)
+
+
+# In the conversations that have items.
+MANY_ITEMS, FEW_ITEMS = 100_000, 100
+
+
+def message(role, kind):
+    """An item of 1 KB as it is stored."""
+    frame = {"type": "message", "role": role, "content": [{"type": kind, "text": ""}]}
+    frame["content"][0]["text"] = (1024 - len(json.dumps(frame, separators=(",", ":")))) * "x"
+    return frame
+
+
+TWO_ITEMS = json.dumps({"items": [message("user", "input_text"),
+                                  message("assistant", "output_text")]}, separators=(",", ":"))
 
 
 WORKLOADS = [
@@ -72,5 +92,15 @@ WORKLOADS = [
     Workload("mixed", "90 % get, 10 % update-4",
              [Request("GET", CONVERSATION, share=90),
               Request("POST", CONVERSATION, metadata(4, 4), share=10)]),
+    Workload("items-append", "adds two items of 1 KB to a random conversation",
+             [Request("POST", f"{CONVERSATION}/items", TWO_ITEMS)],
+             baseline="append", changed=2),
+    Workload("items-page", f"reads 20 of the {FEW_ITEMS} items of a conversation, of 1 KB each, "
+             f"from the middle on, or of {MANY_ITEMS:,} items",
+             [Request("GET", CONVERSATION)], items="few",
+             variants=(("start", "first"), ("middle", "middle"), ("end", "last"))),
+    Workload("items-get", "reads an item of 1 KB, each time a random one; or a conversation of 4 "
+             "pairs", [Request("GET", CONVERSATION)], items="item",
+             variants=(("conversation", "conversation"),)),
 ]
 BY_NAME = {workload.name: workload for workload in WORKLOADS}
