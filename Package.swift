@@ -70,7 +70,7 @@ let package = Package(
     .target(
       name: "Repository", dependencies: ["Conversations", "Migrations", "SQLite"],
       swiftSettings: house),
-    .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: house),
+    .target(name: "SQLite", dependencies: ["CLogVFS", "CSQLite"], swiftSettings: house),
     .target(name: "Conversations", dependencies: ["CGnuTLS"], swiftSettings: house),
     .target(name: "Migrations", dependencies: ["Embedded"], swiftSettings: house),
     .target(name: "Embedded", dependencies: ["CEmbedded"], swiftSettings: house),
@@ -81,6 +81,7 @@ let package = Package(
       name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
     .target(name: "CProcess"),
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .target(name: "CLogVFS", dependencies: ["CSQLite"]),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 
     .testTarget(
@@ -115,7 +116,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["CFaultVFS"], path: "Tests/TestSupport",
       swiftSettings: house),
     // A layer above SQLite's file access that fails on demand; only tests can reach it.
-    .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
+    .target(name: "CFaultVFS", dependencies: ["CLogVFS", "CSQLite"], path: "Tests/CFaultVFS"),
     fuzzTests,
   ],
   swiftLanguageModes: [.v6],

@@ -43,7 +43,8 @@ final class Writer {
     now = { clock() / 1_000_000 }
     connection = try Connection(
       path: path, mode: .readWrite,
-      busyTimeoutMilliseconds: min(settings.busyTimeoutMilliseconds, Self.lockPieceMilliseconds))
+      busyTimeoutMilliseconds: min(settings.busyTimeoutMilliseconds, Self.lockPieceMilliseconds),
+      gathersLogWrites: true)
     try connection.execute(
       """
       PRAGMA synchronous = \(settings.synchronous.rawValue);

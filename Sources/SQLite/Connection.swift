@@ -1,3 +1,4 @@
+import CLogVFS
 import CSQLite
 
 /// One connection to one database file, used by one thread at a time.
@@ -26,9 +27,11 @@ public struct Connection: ~Copyable {
   /// - Parameters:
   ///   - path: The file; never read as a URI.
   ///   - busyTimeoutMilliseconds: How long a statement waits for another connection's lock.
+  ///   - gathersLogWrites: Whether what goes to the write-ahead log is written in large pieces, for a
+  ///     connection that writes much (`Sources/CLogVFS`).
   /// - Throws: `.cannotOpen` when there is no such file or it is not readable.
   public init(
-    path: String, mode: Mode, busyTimeoutMilliseconds: Int
+    path: String, mode: Mode, busyTimeoutMilliseconds: Int, gathersLogWrites: Bool = false
   ) throws(SQLiteError) {
     let access =
       switch mode {
@@ -42,7 +45,8 @@ public struct Connection: ~Copyable {
     let path = mode == .immutable ? "file:\(Self.percentEncoded(file))?immutable=1" : file
     // NOMUTEX: one thread at a time is the owner's promise, so SQLite's own lock is not needed.
     let code = sqlite3_open_v2(
-      path, &handle, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
+      path, &handle, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+      gathersLogWrites ? conversationd_log_vfs() : nil)
     guard let handle, code == SQLITE_OK else {
       let error = SQLiteError(code: code, database: handle)
       sqlite3_close_v2(handle)

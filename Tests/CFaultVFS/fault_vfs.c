@@ -1,5 +1,6 @@
 #include "fault_vfs.h"
 
+#include <log_vfs.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 struct fault_disk {
   fault_disk *next;
   char *path;
+  int place;
   // Of the owner and of each open file; guarded by `registry`.
   int references;
 
@@ -30,8 +32,11 @@ typedef struct fault_sqlite_file {
 
 static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
 static fault_disk *disks;
-static sqlite3_vfs *below;
-static sqlite3_vfs layer;
+
+// A layer below that of Sources/CLogVFS, for everybody, and one above it.
+enum { BELOW, ABOVE };
+static sqlite3_vfs layers[2];
+static sqlite3_vfs *next[2];
 
 // MARK: Disks
 
@@ -44,13 +49,17 @@ static int is_suffix(const char *text) {
   return !*text || strcmp(text, "-wal") == 0 || strcmp(text, "-journal") == 0;
 }
 
+// A layer between the two hands its own VFS on.
+static int place_of(sqlite3_vfs *vfs) { return vfs == &layers[ABOVE] ? ABOVE : BELOW; }
+
 // The disk that a path lies on, with a reference for the caller; NULL for all other paths.
-static fault_disk *disk_of(const char *path) {
+static fault_disk *disk_of(const char *path, int place) {
   fault_disk *found = NULL;
   pthread_mutex_lock(&registry);
   for (fault_disk *disk = disks; path && disk && !found; disk = disk->next) {
     size_t length = strlen(disk->path);
-    if (strncmp(path, disk->path, length) == 0 && is_suffix(path + length)) found = disk;
+    int matches = strncmp(path, disk->path, length) == 0 && is_suffix(path + length);
+    if (matches && disk->place == place) found = disk;
   }
   if (found) found->references++;
   pthread_mutex_unlock(&registry);
@@ -221,9 +230,9 @@ static unsigned file_named(const char *name) {
 
 static int vfs_open(
     sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *flagsOut) {
-  (void)vfs;
+  sqlite3_vfs *below = next[place_of(vfs)];
   int isOfDatabase = flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL);
-  fault_disk *disk = isOfDatabase ? disk_of(name) : NULL;
+  fault_disk *disk = isOfDatabase ? disk_of(name, place_of(vfs)) : NULL;
   if (!disk) return below->xOpen(below, name, file, flags, flagsOut);
 
   unsigned kind = file_named(name);
@@ -247,8 +256,8 @@ static int vfs_open(
 }
 
 static int vfs_delete(sqlite3_vfs *vfs, const char *name, int syncsFolder) {
-  (void)vfs;
-  fault_disk *disk = disk_of(name);
+  sqlite3_vfs *below = next[place_of(vfs)];
+  fault_disk *disk = disk_of(name, place_of(vfs));
   if (!disk) return below->xDelete(below, name, syncsFolder);
   int code = fault(disk, FAULT_DELETE, file_named(name));
   if (!code) code = below->xDelete(below, name, syncsFolder);
@@ -258,35 +267,42 @@ static int vfs_delete(sqlite3_vfs *vfs, const char *name, int syncsFolder) {
 }
 
 static int vfs_access(sqlite3_vfs *vfs, const char *name, int flags, int *answer) {
-  (void)vfs;
-  fault_disk *disk = disk_of(name);
+  sqlite3_vfs *below = next[place_of(vfs)];
+  fault_disk *disk = disk_of(name, place_of(vfs));
   if (!disk) return below->xAccess(below, name, flags, answer);
   int code = fault(disk, FAULT_ACCESS, file_named(name));
   drop(disk);
   return code ? code : below->xAccess(below, name, flags, answer);
 }
 
-static void install(void) {
-  below = sqlite3_vfs_find(NULL);
-  if (!below) abort();
+static void install_layer(int place, sqlite3_vfs *below, const char *name) {
+  sqlite3_vfs *layer = &layers[place];
+  next[place] = required(below);
   // All that is not a file goes to the functions of the VFS below, which know it by its pAppData.
-  layer = *below;
-  layer.pNext = NULL;
-  layer.zName = "fault";
-  layer.szOsFile = (int)sizeof(fault_sqlite_file) + below->szOsFile;
-  layer.xOpen = vfs_open;
-  layer.xDelete = vfs_delete;
-  layer.xAccess = vfs_access;
-  if (sqlite3_vfs_register(&layer, 1) != SQLITE_OK) abort();
+  *layer = *below;
+  layer->pNext = NULL;
+  layer->zName = name;
+  layer->szOsFile = (int)sizeof(fault_sqlite_file) + below->szOsFile;
+  layer->xOpen = vfs_open;
+  layer->xDelete = vfs_delete;
+  layer->xAccess = vfs_access;
+  if (sqlite3_vfs_register(layer, place == BELOW) != SQLITE_OK) abort();
+}
+
+// Before anybody opens a database. The one above takes the name of what it lies on: SQLite finds
+// the VFS that was registered last.
+__attribute__((constructor)) static void install(void) {
+  install_layer(BELOW, sqlite3_vfs_find(NULL), "fault");
+  const char *name = required((void *)conversationd_log_vfs());
+  install_layer(ABOVE, sqlite3_vfs_find(name), name);
 }
 
 // MARK: For tests
 
-fault_disk *fault_disk_create(const char *path) {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once(&once, install);
+fault_disk *fault_disk_create(const char *path, int is_above_log_vfs) {
   fault_disk *disk = required(calloc(1, sizeof *disk));
   disk->path = required(strdup(path));
+  disk->place = is_above_log_vfs ? ABOVE : BELOW;
   disk->references = 1;
   pthread_mutex_init(&disk->lock, NULL);
   pthread_mutex_lock(&registry);

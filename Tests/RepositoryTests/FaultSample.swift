@@ -18,11 +18,12 @@ final class FaultSample: Sendable {
   let disk: FaultyDisk
   private let stops = Atomic(0)
 
-  init(_ file: File = .closed) throws {
+  init(_ file: File = .closed, isAboveLogVFS: Bool = false) throws {
     for (name, bytes) in Self.files[file]! {
       try bytes.write(to: URL(filePath: folder.file(name)))
     }
-    disk = FaultyDisk(under: folder.file("conversations.db"))
+    disk = FaultyDisk(
+      under: folder.file("conversations.db"), isAboveLogVFS: isAboveLogVFS)
   }
 
   /// What the folder holds at first.

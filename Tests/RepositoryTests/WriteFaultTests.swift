@@ -12,9 +12,19 @@ import Testing
     let call: FaultyDisk.Call
     var isFull = false
     var staysBroken = false
+    var isAboveLogVFS = false
 
     /// Those that each write does.
-    static let all = [false, true].flatMap { staysBroken in
+    static let all =
+      faults
+      + [
+        Fault(call: .write, isAboveLogVFS: true),
+        Fault(call: .write, isFull: true, isAboveLogVFS: true),
+        Fault(call: .sync, isAboveLogVFS: true),
+        Fault(call: .fileSize, isAboveLogVFS: true),
+      ]
+
+    private static let faults = [false, true].flatMap { staysBroken in
       [
         Fault(call: .read, staysBroken: staysBroken),
         Fault(call: .write, staysBroken: staysBroken),
@@ -25,8 +35,12 @@ import Testing
       ]
     }
 
+    /// Each page of the log is two calls there, one much like the other.
+    var stride: Int { call == .write && isAboveLogVFS ? 5 : 1 }
+
     var testDescription: String {
       "\(call)\(isFull ? " on a full disk" : "")\(staysBroken ? ", from then on" : "")"
+        + (isAboveLogVFS ? ", above the log's VFS" : "")
     }
   }
 
@@ -35,7 +49,7 @@ import Testing
     write: FaultWrite, fault: Fault
   ) async throws {
     var number = 0
-    while try await fails([write], fault, at: number + 1) { number += 1 }
+    while try await fails([write], fault, at: number + 1) { number += fault.stride }
     // What a probe needs is in memory.
     let readsNothing = write.testDescription == "probe the disk" && fault.call == .read
     #expect(number > 0 || readsNothing, "the call is never made")
@@ -47,7 +61,7 @@ import Testing
     fault: Fault
   ) async throws {
     var number = 0
-    while try await fails(FaultWrite.requests, fault, at: number + 1) { number += 1 }
+    while try await fails(FaultWrite.requests, fault, at: number + 1) { number += fault.stride }
     #expect(number > 0, "the call is never made")
   }
 
@@ -56,7 +70,7 @@ import Testing
   ///
   /// - Returns: Whether it failed, since so many calls were made.
   private func fails(_ writes: [FaultWrite], _ fault: Fault, at number: Int) async throws -> Bool {
-    let sample = try FaultSample()
+    let sample = try FaultSample(isAboveLogVFS: fault.isAboveLogVFS)
     let repository = try sample.open()
     let before = try StoredContent(path: sample.path)
     let errors = try await sample.asOneGroup(writes, on: repository) {

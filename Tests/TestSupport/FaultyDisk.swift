@@ -67,8 +67,12 @@ public final class FaultyDisk: @unchecked Sendable {
   private let disk: OpaquePointer
 
   /// Watches the files of a database when they are opened from now on.
-  public init(under path: String) {
-    disk = fault_disk_create(path)
+  ///
+  /// - Parameter isAboveLogVFS: Whether it lies above `Sources/CLogVFS`: then it watches only
+  ///   connections that gather their writes to the log, and fails each call of SQLite, not each that
+  ///   reaches the disk.
+  public init(under path: String, isAboveLogVFS: Bool = false) {
+    disk = fault_disk_create(path, isAboveLogVFS ? 1 : 0)
   }
 
   deinit {

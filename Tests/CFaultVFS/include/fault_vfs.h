@@ -46,7 +46,8 @@ typedef struct fault_entry {
 } fault_entry;
 
 /// Watches a database, its write-ahead log and its rollback journal, when they are opened from now on.
-fault_disk *fault_disk_create(const char *path);
+/// Above the layer of Sources/CLogVFS only connections that have this layer are watched.
+fault_disk *fault_disk_create(const char *path, int is_above_log_vfs);
 
 /// Ends it; files that are still open hold what they need.
 void fault_disk_release(fault_disk *disk);
