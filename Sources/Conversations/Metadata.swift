@@ -71,11 +71,14 @@ public struct Metadata: Sendable {
     guard pairCount <= pairsMax else { throw .tooManyPairs(count: pairCount) }
   }
 
-  /// What makes another set of this one: the keys that go, and the pairs that are new or have another
-  /// value.
-  public func difference(to other: Metadata) -> (removed: [String], set: [Pair]) {
+  /// What makes another set of this one: the keys that go, the pairs that get another value, and the
+  /// pairs that are new.
+  public func difference(
+    to other: Metadata
+  ) -> (removed: [String], changed: [Pair], added: [Pair]) {
     var removed: [String] = []
-    var set: [Pair] = []
+    var changed: [Pair] = []
+    var added: [Pair] = []
     // Both are sorted, so one walk through the two meets equal keys at the same time.
     var rest = pairs[...]
     for pair in other.pairs {
@@ -83,11 +86,14 @@ public struct Metadata: Sendable {
         removed.append(old.key)
         rest.removeFirst()
       }
-      let old = rest.first.flatMap { $0.key.hasSameBytes(as: pair.key) ? $0 : nil }
-      if old != nil { rest.removeFirst() }
-      if old?.value.hasSameBytes(as: pair.value) != true { set.append(pair) }
+      guard let old = rest.first, old.key.hasSameBytes(as: pair.key) else {
+        added.append(pair)
+        continue
+      }
+      rest.removeFirst()
+      if !old.value.hasSameBytes(as: pair.value) { changed.append(pair) }
     }
-    return (removed + rest.map(\.key), set)
+    return (removed + rest.map(\.key), changed, added)
   }
 
   private init(sorted pairs: [Pair]) {

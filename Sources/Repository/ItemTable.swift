@@ -35,38 +35,47 @@ final class ItemTable {
       VALUES (:conversation, :project, :id, :type, :created_at, :fields)
       RETURNING number
       """)
-    delete = try connection.prepare(
-      """
-      DELETE FROM items WHERE project = :project AND id = :id AND conversation = :conversation
-      RETURNING 1
-      """)
+    delete = try connection.prepare("DELETE FROM items WHERE number = :number")
   }
 
-  /// Adds items to a conversation, in this order, after all that it has.
+  /// Finds what is to be stored for items, and refuses what cannot be, before anything is written.
   ///
-  /// - Returns: What was added, and the numbers of the first and the last row; nil for none.
-  /// - Throws: `.item`, `.unreadableItem`.
-  func append(
-    _ added: [AddedItem], to conversation: Int64, in project: ProjectID, now: Int64
-  ) throws(RepositoryError) -> (items: [Item], numbers: ClosedRange<Int64>?) {
+  /// - Parameter conversation: The one that they are for; nil for one that is not there yet.
+  /// - Throws: `.item`.
+  func prepared(
+    _ added: [AddedItem], for conversation: Int64? = nil, in project: ProjectID
+  ) throws(RepositoryError) -> [Item] {
     let (items, copiesBytes) = try resolved(added, in: project)
     var ids: Set<ItemID> = []
     for (item, isMinted) in items {
       // One that was made for this request is nobody's: it need not be looked for.
-      let known =
-        isMinted
-        ? nil : try numbers.item(item.id.description, of: conversation, in: project)
-      guard known == nil, ids.insert(item.id).inserted else { throw .item(.alreadyInConversation) }
+      let isThere =
+        if let conversation, !isMinted {
+          try numbers.item(item.id.description, of: conversation, in: project) != nil
+        } else {
+          false
+        }
+      guard !isThere, ids.insert(item.id).inserted else { throw .item(.alreadyInConversation) }
     }
     guard copiesBytes <= copiesBytesMax else {
       throw .item(.copiesTooLarge(bytesMax: copiesBytesMax))
     }
+    return items.map(\.item)
+  }
+
+  /// Adds items to a conversation, in this order, after all that it has.
+  ///
+  /// - Parameter items: Those of `prepared`.
+  /// - Returns: The numbers of the first and the last row; nil for none.
+  func add(
+    _ items: [Item], to conversation: Int64, in project: ProjectID, now: Int64
+  ) throws(SQLiteError) -> ClosedRange<Int64>? {
     var stored: ClosedRange<Int64>?
-    for (item, _) in items {
+    for item in items {
       let number = try store(item, conversation, project, now)
       stored = (stored?.lowerBound ?? number)...number
     }
-    return (items.map(\.item), stored)
+    return stored
   }
 
   /// Puts copies in the place of references, and of ids that this service minted and the project has.
@@ -148,17 +157,9 @@ final class ItemTable {
     return items
   }
 
-  /// - Returns: Whether the conversation had it.
-  func delete(
-    _ id: String, of conversation: Int64, in project: ProjectID
-  ) throws(SQLiteError) -> Bool {
-    defer { delete.reset() }
-    delete.bind(":project", project.number)
-    try delete.bind(":id", id)
-    delete.bind(":conversation", conversation)
-    guard try delete.step() else { return false }
-    while try delete.step() {}
-    return true
+  func delete(_ number: Int64) throws(SQLiteError) {
+    delete.bind(":number", number)
+    try delete.run()
   }
 }
 

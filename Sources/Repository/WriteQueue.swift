@@ -3,8 +3,10 @@ internal import SQLite
 internal import Synchronization
 
 /// Writes in the order in which they come, many to a commit: everything that waits becomes one
-/// transaction, each request in a savepoint of its own, and nobody is answered before the commit has
-/// reached the disk.
+/// transaction, and nobody is answered before the commit has reached the disk.
+///
+/// A request that is refused has written nothing, so a group needs no savepoints. Only when a request
+/// fails half done the group is rolled back and run again, each request in a savepoint of its own.
 ///
 /// `@unchecked Sendable` because `writer` is touched by blocks of the serial queue alone.
 final class WriteQueue: @unchecked Sendable {
@@ -45,8 +47,11 @@ final class WriteQueue: @unchecked Sendable {
 
   /// A request: runs inside the group, and is answered once the group's end is known.
   private struct Write: Sendable {
-    /// Also tells the request's own error.
-    let run: @Sendable (Writer) -> (complete: Completion, error: RepositoryError?)
+    /// Also tells the request's own error. May run several times, of which the last counts.
+    let run:
+      @Sendable (Writer, _ inSavepoint: Bool) -> (
+        complete: Completion, error: RepositoryError?
+      )
     /// For a request that never ran.
     let refuse: @Sendable (RepositoryError) -> Void
     /// How much it brings, roughly.
@@ -76,9 +81,12 @@ final class WriteQueue: @unchecked Sendable {
     self.whenStopped = whenStopped
   }
 
-  /// Runs `body` in a savepoint of the next group, and returns when the group is on disk.
+  /// Runs `body` in the next group, and returns when the group is on disk.
   ///
-  /// - Parameter bytes: How much it brings: a group ends when its requests bring `groupBytesMax`.
+  /// - Parameters:
+  ///   - bytes: How much it brings: a group ends when its requests bring `groupBytesMax`.
+  ///   - body: Refuses what it refuses before its first change. May run several times, each time in
+  ///     a transaction that has nothing of the times before, and so has no effect outside of it.
   /// - Throws: What `body` throws, and then nothing of it is stored; `.unavailable`, `.storageFull`,
   ///   `.commitUnknown`.
   func write<T: Sendable>(
@@ -87,8 +95,10 @@ final class WriteQueue: @unchecked Sendable {
     let result = await withCheckedContinuation { continuation in
       enqueue(
         Write(
-          run: { writer in
-            let result = Result { () throws(RepositoryError) in try writer.inSavepoint(body) }
+          run: { writer, inSavepoint in
+            let result = Result { () throws(RepositoryError) in
+              inSavepoint ? try writer.inSavepoint(body) : try body(writer)
+            }
             let complete: Completion = { error in
               continuation.resume(returning: error.map { .failure($0) } ?? result)
             }
@@ -189,7 +199,7 @@ final class WriteQueue: @unchecked Sendable {
     }
   }
 
-  private func run(_ group: [Write], on writer: Writer) {
+  private func run(_ group: [Write], on writer: Writer, inSavepoints: Bool = false) {
     let start = ContinuousClock.now
     var completions: [Completion] = []
     var groupError: RepositoryError?
@@ -199,11 +209,18 @@ final class WriteQueue: @unchecked Sendable {
     do throws(RepositoryError) {
       try begin(writer)
       for write in group {
-        let (complete, error) = write.run(writer)
+        let changeCount = writer.changeCount
+        let (complete, error) = write.run(writer, inSavepoints)
         completions.append(complete)
-        // SQLite took everybody's work back together with the one request that failed.
-        if let error, writer.hasLostGroup { throw error }
+        guard let error else { continue }
+        // SQLite took everybody's work back together with the one request that failed; after a
+        // damaged page it may refuse to commit, which would leave the group's end unknown.
+        if writer.hasLostGroup || error.isDamage { throw error }
         if case .unavailable = error { lack = error }
+        if inSavepoints || writer.changeCount == changeCount { continue }
+        // It failed half done, which must not be committed with the others' work.
+        writer.rollBackGroup()
+        if group.count > 1 { return run(group, on: writer, inSavepoints: true) }
       }
       hasChanges = writer.groupHasChanges
       // A commit that failed would be the last one: none is tried where there is nothing to store.

@@ -28,7 +28,8 @@ final class Writer {
   private let selectPairs: Statement
   private let deletePairs: Statement
   private let deletePair: Statement
-  private let upsertPair: Statement
+  private let insertPair: Statement
+  private let updatePair: Statement
   private let updateKeyUse: Statement
   private let idempotency: IdempotencyTable
   private let numbers: RowNumbers
@@ -81,12 +82,13 @@ final class Writer {
     deletePairs = try connection.prepare("DELETE FROM metadata WHERE conversation = :conversation")
     deletePair = try connection.prepare(
       "DELETE FROM metadata WHERE conversation = :conversation AND key = :key")
-    upsertPair = try connection.prepare(
+    insertPair = try connection.prepare(
       """
       INSERT INTO metadata (project, conversation, key, value)
       VALUES (:project, :conversation, :key, :value)
-      ON CONFLICT (conversation, key) DO UPDATE SET value = excluded.value
       """)
+    updatePair = try connection.prepare(
+      "UPDATE metadata SET value = :value WHERE conversation = :conversation AND key = :key")
     updateKeyUse = try connection.prepare(
       "UPDATE api_keys SET last_used_at = :time WHERE number = :number")
     idempotency = try IdempotencyTable(connection, retentionSeconds: settings.idempotencySeconds)
@@ -109,7 +111,7 @@ final class Writer {
     insertConversation.bind(":created_at", id.createdAt)
     try insertConversation.run()
     let number = connection.lastInsertedNumber
-    for pair in metadata.pairs { try store(pair, number, project) }
+    for pair in metadata.pairs { try insert(pair, number, project) }
     return (Conversation(id: id, metadata: metadata), number)
   }
 
@@ -119,13 +121,14 @@ final class Writer {
   func createConversation(
     metadata: Metadata, items added: [AddedItem], in project: ProjectID
   ) throws(RepositoryError) -> (conversation: Conversation, number: Int64) {
-    let created = try rethrowing { () throws(SQLiteError) in
-      try createConversation(metadata: metadata, in: project)
+    let prepared = try items.prepared(added, in: project)
+    return try rethrowing { () throws(SQLiteError) in
+      let created = try createConversation(metadata: metadata, in: project)
+      // Its last activity is its creation, which is theirs too.
+      _ = try items.add(
+        prepared, to: created.number, in: project, now: created.conversation.createdAt)
+      return created
     }
-    // Its last activity is its creation, which is theirs too.
-    _ = try items.append(
-      added, to: created.number, in: project, now: created.conversation.createdAt)
-    return created
   }
 
   /// Adds items, or finds what is left of those that were added under a key.
@@ -142,20 +145,17 @@ final class Writer {
       }
       return AppendedItems(items: left, isReplay: true)
     }
-    // Before the items: the schema would note their second.
-    if !added.isEmpty {
-      try rethrowing { () throws(SQLiteError) in
-        try activity.note(conversation, atMicroseconds: creationClock.now())
-      }
-    }
-    let stored = try items.append(added, to: conversation, in: project, now: now)
-    if let key {
-      try rethrowing { () throws(SQLiteError) in
+    let prepared = try items.prepared(added, for: conversation, in: project)
+    try rethrowing { () throws(SQLiteError) in
+      // Before the items: the schema would note their second.
+      if !added.isEmpty { try activity.note(conversation, atMicroseconds: creationClock.now()) }
+      let numbers = try items.add(prepared, to: conversation, in: project, now: now)
+      if let key {
         try appendKeys.remember(
-          stored.numbers, of: key, in: project, conversation: conversation, now: now)
+          numbers, of: key, in: project, conversation: conversation, now: now)
       }
     }
-    return AppendedItems(items: stored.items, isReplay: false)
+    return AppendedItems(items: prepared, isReplay: false)
   }
 
   /// Deletes an item.
@@ -165,12 +165,12 @@ final class Writer {
     _ item: String, of id: ConversationID, in project: ProjectID
   ) throws(RepositoryError) -> Conversation {
     let number = try numbers.conversation(id, in: project)
-    let isDeleted = try rethrowing { () throws(SQLiteError) in
-      try items.delete(item, of: number, in: project)
+    guard let itemNumber = try numbers.item(item, of: number, in: project) else {
+      throw .item(.notFound(id: item))
     }
-    guard isDeleted else { throw .item(.notFound(id: item)) }
     let stored = try rethrowing { () throws(SQLiteError) in try storedMetadata(number) }
     guard let stored else { throw .unreadableConversation(id) }
+    try rethrowing { () throws(SQLiteError) in try items.delete(itemNumber) }
     return Conversation(id: id, metadata: stored)
   }
 
@@ -249,14 +249,15 @@ final class Writer {
   private func replace(
     _ stored: Metadata, by metadata: Metadata, _ number: Int64, _ project: ProjectID
   ) throws(SQLiteError) {
-    let (removed, set) = stored.difference(to: metadata)
+    let (removed, changed, added) = stored.difference(to: metadata)
     // What goes goes first: the set never has a 17th pair on the way.
     for key in removed {
       deletePair.bind(":conversation", number)
       try deletePair.bind(":key", key)
       try deletePair.run()
     }
-    for pair in set { try store(pair, number, project) }
+    for pair in changed { try update(pair, number) }
+    for pair in added { try insert(pair, number, project) }
   }
 
   /// Deletes a conversation and, by the schema, its pairs, its items and its idempotency keys.
@@ -297,14 +298,22 @@ final class Writer {
     return try Metadata(rows: selectPairs)
   }
 
-  private func store(
+  private func insert(
     _ pair: Metadata.Pair, _ number: Int64, _ project: ProjectID
   ) throws(SQLiteError) {
-    upsertPair.bind(":project", project.number)
-    upsertPair.bind(":conversation", number)
-    try upsertPair.bind(":key", pair.key)
-    try upsertPair.bind(":value", pair.value)
-    try upsertPair.run()
+    insertPair.bind(":project", project.number)
+    insertPair.bind(":conversation", number)
+    try insertPair.bind(":key", pair.key)
+    try insertPair.bind(":value", pair.value)
+    try insertPair.run()
+  }
+
+  /// Gives a key that the conversation has another value.
+  private func update(_ pair: Metadata.Pair, _ number: Int64) throws(SQLiteError) {
+    updatePair.bind(":conversation", number)
+    try updatePair.bind(":key", pair.key)
+    try updatePair.bind(":value", pair.value)
+    try updatePair.run()
   }
 
   // MARK: Transactions
@@ -315,12 +324,19 @@ final class Writer {
   func beginGroup() throws(SQLiteError) {
     rollBackGroup()
     try begin.run()
-    changeCountAtBegin = connection.totalChangeCount
+    changeCountAtBegin = changeCount
     hasTouched = false
   }
 
   /// Whether the group has something to bring to the disk.
-  var groupHasChanges: Bool { hasTouched || connection.totalChangeCount != changeCountAtBegin }
+  var groupHasChanges: Bool {
+    !hasLostGroup && (hasTouched || changeCount != changeCountAtBegin)
+  }
+
+  /// Grows with each row that a statement changes. A statement that fails takes back what it changed
+  /// itself, and is not counted (https://www.sqlite.org/lang_conflict.html, "ABORT"): a request
+  /// between whose beginning and end the count is the same has left nothing behind.
+  var changeCount: Int { connection.totalChangeCount }
 
   /// Returns when the group is on disk.
   func commitGroup() throws(SQLiteError) {
@@ -340,10 +356,11 @@ final class Writer {
     if !connection.isInAutocommit { try? rollback.run() }
   }
 
-  /// Whether SQLite has rolled the whole group back, as it does when the disk is full or fails.
+  /// Whether the whole group was rolled back, as SQLite does by itself when the disk is full or fails.
   var hasLostGroup: Bool { connection.isInAutocommit }
 
-  /// Runs one request so that it leaves nothing behind when it fails, and spoils nobody else's.
+  /// Runs one request so that it leaves nothing behind when it fails, and spoils nobody else's. A
+  /// savepoint copies each page that the request changes, which makes it half again as expensive.
   func inSavepoint<T>(
     _ body: (Writer) throws(RepositoryError) -> T
   ) throws(RepositoryError) -> T {
@@ -353,9 +370,7 @@ final class Writer {
       try rethrowing { () throws(SQLiteError) in try releaseSavepoint.run() }
       return result
     } catch {
-      // After a damaged page SQLite may refuse to commit, which would leave the group's end unknown.
-      if error.isDamage { rollBackGroup() }
-      guard !connection.isInAutocommit else { throw error }
+      guard !hasLostGroup else { throw error }
       do {
         try rollbackToSavepoint.run()
         try releaseSavepoint.run()

@@ -55,15 +55,20 @@ extension Metadata {
       for new in sets {
         let difference = try set(old).difference(to: try set(new))
         let gone = old.filter { pair in !new.contains { $0.0 == pair.0 } }
-        let changed = new.filter { pair in !old.contains { $0 == pair } }
+        let added = new.filter { pair in !old.contains { $0.0 == pair.0 } }
+        let changed = new.filter { pair in
+          old.contains { $0.0 == pair.0 && $0.1 != pair.1 }
+        }
         #expect(difference.removed == gone.map(\.0))
-        #expect(difference.set.map(\.key) == changed.map(\.0))
-        #expect(difference.set.map(\.value) == changed.map(\.1))
+        #expect(difference.changed.map(\.key) == changed.map(\.0))
+        #expect(difference.changed.map(\.value) == changed.map(\.1))
+        #expect(difference.added.map(\.key) == added.map(\.0))
+        #expect(difference.added.map(\.value) == added.map(\.1))
       }
     }
     let (one, two) = (try set(["\u{E9}": "1"]), try set(["e\u{301}": "1"]))
     #expect(bytes(one.difference(to: two).removed.first) == bytes("\u{E9}"))
-    #expect(bytes(one.difference(to: two).set.first?.key) == bytes("e\u{301}"))
+    #expect(bytes(one.difference(to: two).added.first?.key) == bytes("e\u{301}"))
   }
 
   @Test func `the empty set has no pairs`() throws {

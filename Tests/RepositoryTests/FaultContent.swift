@@ -1,6 +1,7 @@
 import Conversations
 import SQLite
 import TestSupport
+import Testing
 
 @testable import Repository
 
@@ -71,5 +72,38 @@ struct StoredContent: Equatable, CustomStringConvertible {
   /// Only what is not in the sample, since so many lines are too many to read.
   var description: String {
     "\(lines.count) lines, \(lines.filter { !$0.contains(" parity=") })"
+  }
+}
+
+extension StoredContent {
+  /// What may be stored after writes of which each was answered, or refused with an error.
+  ///
+  /// - Parameter isClear: Whether an error says that nothing was stored, and why.
+  func outcomes(
+    of writes: [FaultWrite], _ errors: [RepositoryError?],
+    isClear: (RepositoryError) -> Bool
+  ) -> [StoredContent] {
+    var allowed = [self]
+    for (write, error) in zip(writes, errors) {
+      let changed = allowed.map { content in
+        var content = content
+        write.change(&content)
+        return content
+      }
+      switch error {
+      case nil: allowed = changed
+      case .commitUnknown: allowed += changed
+      case .some(let error) where isClear(error): if write.hasSteps { allowed += changed }
+      case .some(let error): Issue.record("not a clear error: \(error)")
+      }
+    }
+    return allowed
+  }
+}
+
+extension RepositoryError? {
+  /// Whether what was asked may be stored or not.
+  var isUnknown: Bool {
+    if case .commitUnknown = self { true } else { false }
   }
 }

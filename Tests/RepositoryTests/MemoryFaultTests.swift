@@ -15,28 +15,33 @@ import Testing
   func `a write without memory is stored or refused, and the next one works`(
     write: FaultWrite
   ) async throws {
+    try await failsUntilThereIsMemory([write], stepBytes: stepBytes)
+  }
+
+  @Test func `of writes without memory that share a commit each is stored as it was answered`()
+    async throws
+  {
+    try await failsUntilThereIsMemory(FaultWrite.requests, stepBytes: 8 * stepBytes)
+  }
+
+  private func failsUntilThereIsMemory(_ writes: [FaultWrite], stepBytes: Int) async throws {
     var spareBytes = 0
-    while try await fails(write, spareBytes: spareBytes) {
+    while try await fails(writes, spareBytes: spareBytes) {
       spareBytes += stepBytes
       try #require(spareBytes < 1 << 20, "no memory is enough")
     }
     #expect(spareBytes > 0, "it needs no memory")
   }
 
-  private func fails(_ write: FaultWrite, spareBytes: Int) async throws -> Bool {
+  private func fails(_ writes: [FaultWrite], spareBytes: Int) async throws -> Bool {
     let sample = try FaultSample()
     let repository = try sample.open()
     let before = try StoredContent(path: sample.path)
-    var after = before
-    write.change(&after)
-    let error = await withSQLiteMemory(spareBytes: spareBytes) {
-      await repositoryError { try await write.run(repository) }
+    let errors = try await withSQLiteMemory(spareBytes: spareBytes) {
+      try await asOneGroup(on: repository, writes.map(\.run))
     }
-    var allowed = error == nil ? [after] : write.hasSteps ? [before, after] : [before]
-    switch error {
-    case nil, .unavailable(.noMemory): break
-    case .commitUnknown: allowed = [before, after]
-    case .some(let error): Issue.record("not a clear error: \(error)")
+    let allowed = before.outcomes(of: writes, errors) {
+      if case .unavailable(.noMemory) = $0 { true } else { false }
     }
     #expect(allowed.contains(try StoredContent(path: sample.path)), "\(spareBytes) bytes")
     if !repository.isStopped {
@@ -46,6 +51,6 @@ import Testing
     }
     await repository.close()
     #expect(allowed.contains(try await sample.recovered()), "\(spareBytes) bytes")
-    return error != nil
+    return errors.contains { $0 != nil }
   }
 }

@@ -73,12 +73,18 @@ import Testing
     let sample = try FaultSample(isAboveLogVFS: fault.isAboveLogVFS)
     let repository = try sample.open()
     let before = try StoredContent(path: sample.path)
-    let errors = try await sample.asOneGroup(writes, on: repository) {
+    let errors = try await asOneGroup(on: repository, writes.map(\.run)) {
       sample.disk.fail(
         fault.call, at: number, isFull: fault.isFull, staysBroken: fault.staysBroken)
     }
     let hasFailed = sample.disk.faultCount > 0
-    let allowed = try outcomes(of: writes, errors, from: before, isFull: fault.isFull)
+    let allowed = before.outcomes(of: writes, errors) { error in
+      switch error {
+      case .storageFull: fault.isFull
+      case .unavailable(.diskFailed): true
+      default: false
+      }
+    }
     let place: Comment = "call \(number): \(errors.map { String(describing: $0) })"
     #expect(hasFailed || errors.allSatisfy { $0 == nil }, place)
     let isWrite = fault.call == .write || fault.call == .sync
@@ -92,28 +98,6 @@ import Testing
     try await goesOn(
       sample, repository, allowed, isStopped: errors.contains { $0.isUnknown }, place)
     return hasFailed
-  }
-
-  /// What may be stored.
-  private func outcomes(
-    of writes: [FaultWrite], _ errors: [RepositoryError?], from before: StoredContent, isFull: Bool
-  ) throws -> [StoredContent] {
-    var allowed = [before]
-    for (write, error) in zip(writes, errors) {
-      let changed = allowed.map { content in
-        var content = content
-        write.change(&content)
-        return content
-      }
-      switch error {
-      case nil: allowed = changed
-      case .commitUnknown: allowed += changed
-      case .storageFull where isFull, .unavailable(.diskFailed):
-        if write.hasSteps { allowed += changed }
-      case .some(let error): Issue.record("not a clear error: \(error)")
-      }
-    }
-    return allowed
   }
 
   /// The next write works, or after an unknown commit none does before the next start.
@@ -137,46 +121,5 @@ import Testing
       return content
     }
     #expect(expected.contains(found), place)
-  }
-}
-
-extension RepositoryError? {
-  fileprivate var isUnknown: Bool {
-    if case .commitUnknown = self { true } else { false }
-  }
-}
-
-extension FaultSample {
-  /// Runs writes as one group.
-  ///
-  /// - Parameter arm: Called when they wait, before they run.
-  /// - Returns: Their errors.
-  fileprivate func asOneGroup(
-    _ writes: [FaultWrite], on repository: Repository, arm: () -> Void
-  ) async throws -> [RepositoryError?] {
-    guard writes.count > 1 else {
-      arm()
-      return [await repositoryError { try await writes[0].run(repository) }]
-    }
-    // Whoever comes first waits for the lock; the others are the next group.
-    let outsider = try Connection(path: path, mode: .readWrite, busyTimeoutMilliseconds: 1000)
-    try outsider.execute("BEGIN IMMEDIATE")
-    async let first = repositoryError {
-      try await repository.deleteConversation(SampleFile.id(1000), in: .default)
-    }
-    try await waitUntil { repository.writes.counts == (1, 0) }
-    let errors = try await withThrowingTaskGroup { group in
-      for (index, write) in writes.enumerated() {
-        group.addTask { (index, await repositoryError { try await write.run(repository) }) }
-        try await waitUntil { repository.writes.counts.waiting == index + 1 }
-      }
-      arm()
-      try outsider.execute("ROLLBACK")
-      return try await group.reduce(into: Array(repeating: nil, count: writes.count)) {
-        $0[$1.0] = $1.1
-      }
-    }
-    _ = await first
-    return errors
   }
 }
