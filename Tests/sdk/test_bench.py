@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -15,7 +16,8 @@ sys.path.insert(0, str(REPOSITORY / "scripts/bench.d"))
 
 import report
 from bars import bars
-from contest import Cell, Results
+from build import build_commit, short_name
+from contest import Cell, Commit, Contest, Results
 from measure import Failure, Processors, Run, load
 from workloads import BY_NAME
 
@@ -35,19 +37,62 @@ def test_every_cell_has_its_figures(binary, tmp_path):
                    "--folder", tmp_path, "--json")
     assert result.returncode == 0, result.stderr
     answer = json.loads(result.stdout)
-    rows = {row["workload"]: row for row in answer["rows"] if row["server"] == "conversationd"}
-    assert list(rows) == WORKLOADS
+    rows = {(row["workload"], row.get("against")): row for row in answer["rows"]
+            if row["server"] == "conversationd"}
+    assert list(rows) == [
+        ("update-1-of-16", "bare_sqlite"), ("update-1-of-16", "tuned_sqlite"),
+        ("list", "bare_http"), ("mixed", None), ("items-append", "bare_sqlite"),
+        ("items-append", "tuned_sqlite"), ("items-get", None)]
     for row in rows.values():
         assert all(row[name] > 0 for name in ("per_second", "p50_ms", "p99_ms", "cpu_us",
                                               "resident_mb")), row
-    assert rows["update-1-of-16"]["against"] == "bare_sqlite"
-    assert rows["list"]["against"] == "bare_http"
-    assert rows["items-append"]["against"] == "bare_sqlite"
     assert all(row["ratio"] > 0 for row in rows.values() if "against" in row)
     assert len(answer["start_ms"]) > 1 and min(answer["start_ms"]) > 0
     assert {round["server"] for round in answer["rounds"]} == {
-        "conversationd", "bare_http", "bare_sqlite", "conversationd, conversation"}
+        "conversationd", "bare_http", "bare_sqlite", "tuned_sqlite",
+        "conversationd, conversation"}
     assert list(tmp_path.glob("conversationd-bench-*")) == []
+
+
+def repository(folder, binary):
+    """A repository whose one commit installs this binary."""
+    install = folder / "scripts/install"
+    install.parent.mkdir(parents=True)
+    install.write_text(f'#!/bin/sh\nmkdir -p "$2/bin" && cp {binary} "$2/bin/conversationd"\n')
+    install.chmod(0o755)
+    for arguments in (["init", "--quiet"], ["add", "."],
+                      ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a"]):
+        subprocess.run(["git", "-C", folder, *arguments], check=True, env=clean_environment())
+    return folder
+
+
+def test_another_commit_is_built_once_and_measured_too(binary, tmp_path):
+    root = repository(tmp_path / "repository", binary)
+    name = short_name("HEAD", root)
+    built = build_commit(tmp_path, name, root)
+    assert subprocess.run([built, "--version"], capture_output=True).returncode == 0
+    # Nothing is built again.
+    shutil.rmtree(root)
+    assert build_commit(tmp_path, name, root) == built
+
+    options = Options()
+    options.folder, options.against, options.count = tmp_path, Commit(name, built), 200
+    options.rounds, options.seconds = 1, 1
+    results = Results()
+    contest = Contest(options, binary, Processors(pins=False), results)
+    contest.run(BY_NAME["update-1"], [])
+    [row] = [row for row in report.rows(results, options, [])
+             if row.get("against") == f"conversationd {name}"]
+    assert row["server"] == "conversationd" and row["ratio"] > 0
+    [bar] = [bar for bar in bars(results, options, None, None) if name in bar.words]
+    assert (bar.words, bar.least) == (f"update-1 of conversationd {name}", 0.97)
+    assert bar.value == row["ratio"]
+
+
+def test_unknown_commit_is_refused():
+    result = bench("--against", "no-such-commit")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "no such commit: 'no-such-commit'" in result.stderr
 
 
 def test_unknown_workload_is_refused():
@@ -109,7 +154,7 @@ def test_answers_without_success_are_a_failure(tmp_path):
 class Options:
     """What the report needs of the bench's options."""
 
-    count, large, connections = 10_000, 0, [64]
+    count, large, connections, against = 10_000, 0, [64], None
 
 
 def test_what_is_missed_is_shown_as_missed():

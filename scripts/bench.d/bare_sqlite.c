@@ -1,6 +1,8 @@
 // What SQLite can do at all with this schema: changes conversations in a loop, without HTTP and
-// with nobody to answer, by the statements and the settings of Sources/Repository/Writer.swift.
+// with nobody to answer, by the settings of Sources/Repository/Writer.swift. The plain form has a
+// savepoint for each change and sets pairs by UPSERT; the tuned form is Writer.swift's.
 #include <inttypes.h>
+#include <log_vfs.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +14,10 @@ enum { PAIRS_MAX = 16, KEY_MAX = 256, ID_LENGTH = 53, VALUE_LENGTH = 20, ITEM_LE
 
 static sqlite3 *database;
 static sqlite3_stmt *begin, *commit, *savepoint, *release;
-static sqlite3_stmt *select_number, *select_pairs, *upsert_pair, *insert_conversation;
+static sqlite3_stmt *select_number, *select_pairs, *insert_conversation;
+static sqlite3_stmt *upsert_pair, *update_pair, *insert_pair;
 static sqlite3_stmt *update_activity, *insert_item;
+static int is_tuned;
 
 static void check(int code) {
   if (code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE) return;
@@ -35,7 +39,8 @@ static void run(sqlite3_stmt *statement) {
 static void open_database(const char *path) {
   // As conversationd does.
   sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-  check(sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL));
+  check(sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                        is_tuned ? conversationd_log_vfs() : NULL));
   check(sqlite3_exec(database,
                      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                      "PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384;"
@@ -52,6 +57,11 @@ static void open_database(const char *path) {
       "INSERT INTO metadata (project, conversation, key, value)"
       " VALUES (:project, :conversation, :key, :value)"
       " ON CONFLICT (conversation, key) DO UPDATE SET value = excluded.value");
+  update_pair = prepare(
+      "UPDATE metadata SET value = :value WHERE conversation = :conversation AND key = :key");
+  insert_pair = prepare(
+      "INSERT INTO metadata (project, conversation, key, value)"
+      " VALUES (:project, :conversation, :key, :value)");
   insert_conversation = prepare(
       "INSERT INTO conversations (project, id, created_at) VALUES (:project, :id, :created_at)");
   update_activity = prepare(
@@ -71,12 +81,20 @@ static int64_t number_of(const char *id) {
   return number;
 }
 
-static void store(int64_t number, const char *key, const char *value) {
-  sqlite3_bind_int64(upsert_pair, 1, 1);
-  sqlite3_bind_int64(upsert_pair, 2, number);
-  check(sqlite3_bind_text(upsert_pair, 3, key, (int)strlen(key), SQLITE_TRANSIENT));
-  check(sqlite3_bind_text(upsert_pair, 4, value, VALUE_LENGTH, SQLITE_TRANSIENT));
-  run(upsert_pair);
+static void store(int64_t number, const char *key, const char *value, int is_known) {
+  if (is_tuned && is_known) {
+    check(sqlite3_bind_text(update_pair, 1, value, VALUE_LENGTH, SQLITE_TRANSIENT));
+    sqlite3_bind_int64(update_pair, 2, number);
+    check(sqlite3_bind_text(update_pair, 3, key, (int)strlen(key), SQLITE_TRANSIENT));
+    run(update_pair);
+    return;
+  }
+  sqlite3_stmt *statement = is_tuned ? insert_pair : upsert_pair;
+  sqlite3_bind_int64(statement, 1, 1);
+  sqlite3_bind_int64(statement, 2, number);
+  check(sqlite3_bind_text(statement, 3, key, (int)strlen(key), SQLITE_TRANSIENT));
+  check(sqlite3_bind_text(statement, 4, value, VALUE_LENGTH, SQLITE_TRANSIENT));
+  run(statement);
 }
 
 // Gives the first pairs of a conversation the new value, where they have another one.
@@ -97,7 +115,7 @@ static void update(const char *id, int pairs, int changed, const char *value) {
     exit(1);
   }
   for (int pair = 0; pair < changed; pair++)
-    if (strcmp(values[pair], value) != 0) store(number, keys[pair], value);
+    if (strcmp(values[pair], value) != 0) store(number, keys[pair], value, 1);
 }
 
 // Adds items of 1 KB to a conversation.
@@ -145,7 +163,7 @@ static void create(int pairs, int64_t sent, const char *value) {
   for (int pair = 1; pair <= pairs; pair++) {
     char key[KEY_MAX];
     snprintf(key, sizeof key, "key%02d", pair);
-    store(number, key, value);
+    store(number, key, value, 0);
   }
 }
 
@@ -181,13 +199,14 @@ int main(int count, char **arguments) {
     puts(sqlite3_libversion());
     return 0;
   }
-  if (count != 10) {
+  if (count != 11) {
     fprintf(stderr, "usage: bare_sqlite update|create|append DATABASE IDS PAIRS CHANGED GROUP SECONDS"
-                    " SEED ENDING\n");
+                    " SEED ENDING plain|tuned\n");
     return 64;
   }
   int creates = strcmp(arguments[1], "create") == 0;
   int appends = strcmp(arguments[1], "append") == 0;
+  is_tuned = strcmp(arguments[10], "tuned") == 0;
   open_database(arguments[2]);
   size_t ids_count;
   const char *ids = read_lines(arguments[3], &ids_count);
@@ -210,14 +229,14 @@ int main(int count, char **arguments) {
       sent++;
       snprintf(value, sizeof value, "%09" PRId64 "%s", 100000000 + sent * 61803399 % 100000000,
                arguments[9]);
-      run(savepoint);
+      if (!is_tuned) run(savepoint);
       if (creates)
         create(pairs, sent, value);
       else if (appends)
         append(ids + (size_t)random() % ids_count * (ID_LENGTH + 1), changed);
       else
         update(ids + (size_t)random() % ids_count * (ID_LENGTH + 1), pairs, changed, value);
-      run(release);
+      if (!is_tuned) run(release);
     }
     run(commit);
   }

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 import neighbour
-from contest import Cell, large, mark
+from contest import OURS, Cell, large, mark
+from workloads import WORKLOADS
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ AGAINST_SERVERS = [
     ("update-4", 100, "ogx"),
 ]
 AGAINST_ITSELF = 0.8
+AGAINST_COMMIT = 0.97
 # A page within 1.5 times of the time.
 PAGE_ELSEWHERE = 1 / 1.5
 MEMORY_MB = 64
@@ -69,8 +71,22 @@ def bars(results, options, memory_mb, start_ms):
                 f"{options.count:,}", results.ratio(million, here), least=AGAINST_ITSELF),
             Bar(f"{workload} over 1,000 connections of the same over 64",
                 results.ratio(many, here), least=AGAINST_ITSELF)]
+    if options.against:
+        found += against_commit(results, options)
     return [*found,
             Bar("memory", memory_mb, most=MEMORY_MB, unit=" MB"),
             Bar("start to first answer", start_ms, most=START_MS, unit=" ms"),
             Bar("p99 of get among bad neighbours of the quiet p99",
                 results.ratio(neighbour.LOUD, neighbour.QUIET, "p99_ms"), most=NEIGHBOUR)]
+
+
+def against_commit(results, options):
+    """Nothing that was measured is to be slower than with the other commit."""
+    for workload in WORKLOADS:
+        for count in dict.fromkeys([None, options.large or None]):
+            server, other = [large(count, name) if count else name
+                             for name in (OURS, options.against.server)]
+            ratio = results.ratio(Cell(workload.name, server=server),
+                                  Cell(workload.name, server=other))
+            if ratio is not None:
+                yield Bar(f"{workload.name} of {other}", ratio, least=AGAINST_COMMIT)

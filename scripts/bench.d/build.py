@@ -17,12 +17,38 @@ def build(prefix):
     return str(prefix / "bin/conversationd")
 
 
-def compile_baseline(folder, name, library):
-    """Compiles a C program that stands in this folder, and returns it."""
+def build_commit(folder, commit, root=ROOT):
+    """Installs the program of a commit in a folder of its own, once, and returns it."""
+    target = folder / f"conversationd-{commit}"
+    binary = target / "installed/bin/conversationd"
+    if not binary.exists():
+        print(f"building {commit} in {target}", file=sys.stderr)
+        shutil.rmtree(target, ignore_errors=True)
+        source = target / "source"
+        source.mkdir(parents=True)
+        archive = subprocess.run(["git", "-C", root, "archive", commit], check=True,
+                                 stdout=subprocess.PIPE).stdout
+        subprocess.run(["tar", "--extract", "--directory", source], check=True, input=archive)
+        subprocess.run([source / "scripts/install", "--prefix", target / "installed"], check=True,
+                       stdout=sys.stderr)
+    return str(binary)
+
+
+def short_name(commit, root=ROOT):
+    """The short name of a commit; None when there is no such commit."""
+    found = subprocess.run(["git", "-C", root, "rev-parse", "--verify", "--quiet", "--short=7",
+                            f"{commit}^{{commit}}"], capture_output=True, text=True)
+    return found.stdout.strip() or None
+
+
+def compile_baseline(folder, name, library, *sources):
+    """Compiles a C program that stands in this folder, with sources from elsewhere, and returns
+    it."""
     program = folder / name
     source = Path(__file__).with_name(f"{name}.c")
-    subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", program, source,
-                    f"-l{library}"], check=True)
+    includes = [f"-I{path.parent / 'include'}" for path in sources]
+    subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", *includes, "-o", program, source,
+                    *sources, f"-l{library}", "-pthread"], check=True)
     return program
 
 

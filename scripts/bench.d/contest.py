@@ -3,17 +3,31 @@ for a while disturbs all of them."""
 
 import statistics
 import sys
+from pathlib import Path
 from typing import NamedTuple
 
-from build import compile_baseline
+from build import ROOT, compile_baseline, newest_version
 from measure import Failure, Run
-from servers import BareHTTP, BareSQLite, Conversationd, Elsewhere, Unavailable
+from servers import (BareHTTP, BareSQLite, Conversationd, Elsewhere, TunedSQLite,
+                     Unavailable)
 
 OURS = "conversationd"
 # From this part of its processor on, the load generator may be what is measured.
 CLIENT_LOAD_MAX = 0.95
 # The number of connections at which the bars stand.
 BAR_CONNECTIONS = 64
+
+
+class Commit(NamedTuple):
+    """Another commit that is measured too."""
+
+    name: str
+    binary: str
+
+    @property
+    def server(self):
+        """The name of its server."""
+        return f"{OURS} {self.name}"
 
 
 class Cell(NamedTuple):
@@ -63,7 +77,8 @@ class Contest:
         # The peers that stopped answering as they should.
         self.failed = set()
         self.http = compile_baseline(options.folder, "bare_http", "microhttpd")
-        self.sqlite = compile_baseline(options.folder, "bare_sqlite", "sqlite3")
+        self.sqlite = compile_baseline(options.folder, "bare_sqlite", "sqlite3",
+                                       ROOT / "Sources/CLogVFS/log_vfs.c")
 
     def run(self, workload, peers):
         """Measures all cells of one workload."""
@@ -77,6 +92,10 @@ class Contest:
                 self.start(BareHTTP(self.http, ours, body_bytes), started)
             elif workload.baseline:
                 self.start(BareSQLite(self.sqlite, ours), started)
+                self.start(TunedSQLite(self.sqlite, ours), started)
+            # Other commits may not know items.
+            if options.against and not workload.items:
+                self.start(self.against(options.count, workload.pairs), started)
             entries = [(server, number) for number in options.connections for server in started]
             for name, items in workload.variants:
                 variant = Elsewhere(ours, name, items)
@@ -93,6 +112,17 @@ class Contest:
     def conversationd(self, count, pairs, has_items=False):
         return Conversationd(self.binary, self.options.folder, count, pairs, has_items)
 
+    def against(self, count, pairs):
+        """The program of another commit, which cannot read the databases of a newer schema."""
+        commit, folder = self.options.against, self.options.folder
+        own_folder = Path(commit.binary).parents[2]
+        if newest_version(commit.binary, own_folder) != newest_version(self.binary, folder):
+            folder = own_folder
+        server = Conversationd(commit.binary, folder, count, pairs)
+        server.name = commit.server
+        server.description = "the same of another commit"
+        return server
+
     def others(self, workload, peers):
         """Who is measured at one number of connections only."""
         if self.options.large and workload.name in ("get", "update-4"):
@@ -102,10 +132,14 @@ class Contest:
             yield server
             if workload.baseline == "update":
                 # What a larger database costs SQLite by itself.
-                bare = BareSQLite(self.sqlite, server)
-                bare.name = large(self.options.large, bare.name)
-                bare.description = server.description
-                yield bare
+                for bare in (BareSQLite(self.sqlite, server), TunedSQLite(self.sqlite, server)):
+                    bare.name = large(self.options.large, bare.name)
+                    bare.description = server.description
+                    yield bare
+            if self.options.against:
+                other = self.against(self.options.large, workload.pairs)
+                other.name = large(self.options.large, other.name)
+                yield other
         if workload.name in ("get", "update-4", "create", "items-append"):
             for peer in peers:
                 if peer.name not in self.failed:

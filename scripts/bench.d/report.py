@@ -7,23 +7,30 @@ import neighbour
 from contest import BAR_CONNECTIONS, CLIENT_LOAD_MAX, OURS, Cell, large, mark
 from workloads import WORKLOADS
 
-BASELINES = {"bare_http": "bare_http", "update": "bare_sqlite", "create": "bare_sqlite",
-             "append": "bare_sqlite"}
+SQLITE = ["bare_sqlite", "tuned_sqlite"]
+BASELINES = {"bare_http": ["bare_http"], "update": SQLITE, "create": SQLITE,
+             "append": SQLITE}
 
 
 def pairs(results, options, peers):
     """The cells that make a row of the table, each with the one that it is compared with."""
     for workload in WORKLOADS:
-        baseline = BASELINES.get(workload.baseline)
+        others = [*BASELINES.get(workload.baseline, []),
+                  *([options.against.server]
+                    if options.against and not workload.items else [])]
         for connections in options.connections:
-            yield (Cell(workload.name, connections),
-                   Cell(workload.name, connections, baseline) if baseline else None)
+            cell = Cell(workload.name, connections)
+            for other in others or [None]:
+                yield cell, cell._replace(server=other) if other else None
             for name, _ in workload.variants:
                 yield (Cell(workload.name, connections, f"{OURS}, {name}"),
                        Cell(workload.name, connections))
-        for server in filter(None, [OURS, baseline]):
+        for server in [OURS, *others]:
             yield (Cell(workload.name, server=large(options.large, server)),
                    Cell(workload.name, server=server))
+        if options.against and not workload.items:
+            yield (Cell(workload.name, server=large(options.large)),
+                   Cell(workload.name, server=large(options.large, options.against.server)))
     for peer in peers:
         for workload in WORKLOADS:
             yield Cell(workload.name, server=peer), Cell(workload.name)
@@ -53,7 +60,7 @@ def rows(results, options, peers):
 
 def text(report):
     """The whole report."""
-    own = (OURS, *BASELINES.values())
+    own = (OURS, *(name for names in BASELINES.values() for name in names))
     ours = [row for row in report["rows"] if row["server"].startswith(own)]
     peers = [row for row in report["rows"] if not row["server"].startswith(own)]
     parts = [comparison(ours), legend(report)]
