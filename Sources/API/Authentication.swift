@@ -31,7 +31,7 @@ extension API {
     return access
   }
 
-  private func rethrowing<T>(_ body: () throws(RepositoryError) -> T) throws(APIError) -> T {
+  func rethrowing<T>(_ body: () throws(RepositoryError) -> T) throws(APIError) -> T {
     do {
       return try body()
     } catch {

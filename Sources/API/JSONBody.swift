@@ -1,5 +1,6 @@
 internal import Conversations
 internal import JSON
+internal import Repository
 
 /// The JSON of an answer: compact, with its members in the contract's order.
 struct JSONBody: Sendable {
@@ -28,6 +29,42 @@ struct JSONBody: Sendable {
         $0.conversation($1.conversation, $1.activity, including: query.included)
       }
     }
+  }
+
+  /// Contract, section 9.
+  static func metadataKeys(_ page: FacetPage) -> JSONBody {
+    JSONBody { $0.facets(page, start: #"{"object":"conversation.metadata_key","key":"#) }
+  }
+
+  /// Contract, section 9.
+  static func metadataValues(_ page: FacetPage) -> JSONBody {
+    JSONBody { $0.facets(page, start: #"{"object":"conversation.metadata_value","value":"#) }
+  }
+
+  /// Contract, section 9.
+  static func count(_ count: ConversationCount) -> JSONBody {
+    JSONBody { json in
+      json.raw(#"{"object":"conversation.count","count":"#)
+      json.integer(count.value)
+      json.raw(count.isExact ? #","is_exact":true}"# : #","is_exact":false}"#)
+    }
+  }
+
+  /// Contract, section 9.
+  static func apiKey(_ record: APIKeys.Record) -> JSONBody {
+    JSONBody { json in
+      json.raw("{")
+      json.apiKeyMembers(record)
+      json.raw("}")
+    }
+  }
+
+  /// What stands in for an API key where none is needed (contract, section 9).
+  static let withoutKey = JSONBody { json in
+    json.raw(#"{"object":"api_key","name":null,"project":"#)
+    json.string(Access.withoutKey.projectName)
+    json.raw(#","rights":"read_write","admin":false,"redacted_value":null,"created_at":null,"#)
+    json.raw(#""expires_at":null}"#)
   }
 
   /// Contract, section 8.5.
@@ -135,5 +172,44 @@ extension JSONWriter {
     let rest = item.fields.dropFirst()
     if rest.count > 1 { raw(",") }
     raw(rest)
+  }
+
+  /// - Parameter start: What stands before the text of each facet.
+  fileprivate mutating func facets(_ page: FacetPage, start: StaticString) {
+    raw(#"{"object":"list","data":["#)
+    var separator: StaticString = ""
+    for facet in page.facets {
+      raw(separator)
+      raw(start)
+      string(facet.text)
+      raw(#","count":"#)
+      integerOrNull(facet.count?.value)
+      switch facet.count?.isExact {
+      case true: raw(#","is_exact":true}"#)
+      case false: raw(#","is_exact":false}"#)
+      default: raw(#","is_exact":null}"#)
+      }
+      separator = ","
+    }
+    raw(page.hasMore ? #"],"has_more":true}"# : #"],"has_more":false}"#)
+  }
+
+  fileprivate mutating func apiKeyMembers(_ record: APIKeys.Record) {
+    raw(#""object":"api_key","name":"#)
+    string(record.name)
+    raw(#","project":"#)
+    string(record.project)
+    raw(#","rights":"#)
+    raw(record.isReadOnly ? #""read_only""# : #""read_write""#)
+    raw(#","admin":false,"redacted_value":"#)
+    string("\(record.firstCharacters)...")
+    raw(#","created_at":"#)
+    integer(record.createdAt)
+    raw(#","expires_at":"#)
+    integerOrNull(record.expiresAt)
+  }
+
+  fileprivate mutating func integerOrNull(_ value: (some BinaryInteger)?) {
+    if let value { integer(value) } else { raw("null") }
   }
 }

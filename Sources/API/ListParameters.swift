@@ -1,29 +1,40 @@
 internal import Conversations
 
-/// The query parameters of the list (contract, section 6), read one by one in the order sent.
+/// The query parameters of the list (contract, section 6) and of the count, which has its conditions,
+/// read one by one in the order sent.
 struct ListParameters {
   private(set) var query = ConversationQuery()
+  /// How far the conversations are counted.
+  private(set) var countLimit = ConversationCount.defaultLimit
+  private let isCount: Bool
   private var seen: Set<String> = []
   /// Of which form a cursor is depends on it, wherever it stands.
   private let isByActivity: Bool
 
   /// The names without a key in brackets; a test compares them with `openapi.json`.
-  static let names = [
-    "limit", "order", "order_by", "after", "before", "include", "metadata", "metadata_exists",
-    "metadata_absent",
-    "created_at[gte]", "created_at[gt]", "created_at[lte]", "created_at[lt]",
+  static let names =
+    ["limit", "order", "order_by", "after", "before", "include"] + conditionNames
+  /// The same of the count.
+  static let countNames = ["up_to"] + conditionNames
+  private static let conditionNames = [
+    "metadata", "metadata_exists", "metadata_absent", "created_at[gte]", "created_at[gt]",
+    "created_at[lte]", "created_at[lt]",
   ]
 
+  /// - Parameter isCount: Whether they are those of the count.
   /// - Throws: The first fault: `.unknownParameter`, `.parameter`: what is wrong with a value,
   ///   `.metadata`, `.query`.
-  init(_ parameters: [(name: String, value: String)]) throws(APIError) {
+  init(
+    _ parameters: [(name: String, value: String)], isCount: Bool = false
+  ) throws(APIError) {
+    self.isCount = isCount
     isByActivity = parameters.contains {
       $0.name == "order_by" && $0.value == ConversationQuery.Key.lastActivity.rawValue
     }
     for (name, value) in parameters {
       let bare = Self.withoutListBrackets(name)
       switch bare {
-      case "include":
+      case "include" where !isCount:
         guard name.hasSameBytes(as: "include[]") else { throw .parameter(.notAList(name: name)) }
         query.included.insert(try Self.choice(bare, value))
       case "metadata_exists":
@@ -55,11 +66,13 @@ struct ListParameters {
   /// Reads a parameter that may be there once.
   private mutating func readSingle(_ name: String, _ value: String) throws(APIError) {
     switch name {
-    case "limit": query.limit = try Self.limit(value)
-    case "order": query.order = try Self.order(value)
-    case "order_by": query.orderBy = try Self.choice(name, value)
-    case "after": query.after = try cursor(name, value)
-    case "before": query.before = try cursor(name, value)
+    case "up_to" where isCount:
+      countLimit = try Self.integer(name, value, within: ConversationCount.limits)
+    case "limit" where !isCount: query.limit = try Self.limit(value)
+    case "order" where !isCount: query.order = try Self.order(value)
+    case "order_by" where !isCount: query.orderBy = try Self.choice(name, value)
+    case "after" where !isCount: query.after = try cursor(name, value)
+    case "before" where !isCount: query.before = try cursor(name, value)
     case "created_at[gte]": raiseStart(to: try Self.integer(name, value))
     case "created_at[gt]": raiseStart(to: try Self.integer(name, value).successor)
     case "created_at[lt]": lowerEnd(to: try Self.integer(name, value))
@@ -87,7 +100,7 @@ struct ListParameters {
     }
   }
 
-  private static func pair(key: String, value: String) throws(APIError) -> Metadata.Pair {
+  static func pair(key: String, value: String) throws(APIError) -> Metadata.Pair {
     do {
       return try Metadata.Pair(key: key, value: value)
     } catch {
@@ -124,13 +137,18 @@ struct ListParameters {
   }
 
   static func limit(_ value: String) throws(APIError) -> Int {
-    let number = try integer("limit", value)
-    let limits = ConversationQuery.limits
+    try integer("limit", value, within: ConversationQuery.limits)
+  }
+
+  static func integer(
+    _ name: String, _ value: String, within limits: ClosedRange<Int>
+  ) throws(APIError) -> Int {
+    let number = try integer(name, value)
     if number < limits.lowerBound {
-      throw .parameter(.tooSmall(name: "limit", value: value, smallest: limits.lowerBound))
+      throw .parameter(.tooSmall(name: name, value: value, smallest: limits.lowerBound))
     }
     if number > limits.upperBound {
-      throw .parameter(.tooLarge(name: "limit", value: value, largest: limits.upperBound))
+      throw .parameter(.tooLarge(name: name, value: value, largest: limits.upperBound))
     }
     return Int(number)
   }

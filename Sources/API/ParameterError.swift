@@ -3,6 +3,8 @@ internal import HTTPTypes
 
 /// What is wrong with a query parameter.
 enum ParameterError: Error, Sendable {
+  /// A required query parameter is not there.
+  case missing(String)
   /// A query parameter that may be there once is there again.
   case repeated(String)
   /// A query parameter is not an integer.
@@ -26,6 +28,7 @@ enum ParameterError: Error, Sendable {
 extension ErrorResponse {
   init(_ error: ParameterError) {
     switch error {
+    case .missing(let name): self.init(BodyError.missingParameter(name))
     case .repeated(let name):
       self.init(
         .badRequest, "Invalid '\(name)': the parameter may be given only once.", param: name,

@@ -72,6 +72,22 @@ struct Route: Sendable {
         try await api.listConversations(call)
       },
       .on(.post) { api, call async throws(APIError) in try await api.createConversation(call) }),
+    // Before the route whose parameter they could be.
+    Route(
+      "/v1/conversations/metadata_keys",
+      .on(.get, takesQuery: true) { api, call async throws(APIError) in
+        try await api.listMetadataKeys(call)
+      }),
+    Route(
+      "/v1/conversations/metadata_values",
+      .on(.get, takesQuery: true) { api, call async throws(APIError) in
+        try await api.listMetadataValues(call)
+      }),
+    Route(
+      "/v1/conversations/count",
+      .on(.get, takesQuery: true) { api, call async throws(APIError) in
+        try await api.countConversations(call)
+      }),
     Route(
       "/v1/conversations/{conversation_id}",
       .atOnce(.get) { api, call, snapshot throws(APIError) in
@@ -93,6 +109,11 @@ struct Route: Sendable {
       .on(.delete) { api, call async throws(APIError) in try await api.deleteItem(call) },
       .atOnce(.get, takesQuery: true) { api, call, snapshot throws(APIError) in
         try api.retrieveItem(call, &snapshot)
+      }),
+    Route(
+      "/v1/me",
+      .atOnce(.get) { api, call, snapshot throws(APIError) in
+        try api.retrieveOwnKey(call, &snapshot)
       }),
     Route(
       "/healthz", for: .everybody,

@@ -116,12 +116,7 @@ public struct APIKeys: ~Copyable {
   public func all() throws(DatabaseError) -> [Record] {
     do {
       let rows = try connection.prepare(
-        """
-        SELECT api_keys.name, projects.name, is_read_only, created_at, expires_at, last_used_at,
-          revoked_at, first_characters
-        FROM api_keys JOIN projects ON projects.number = api_keys.project
-        ORDER BY api_keys.number
-        """)
+        "\(Record.selection) ORDER BY api_keys.number")
       var records: [Record] = []
       while try rows.step() { records.append(Record(row: rows)) }
       return records
@@ -180,7 +175,14 @@ public struct APIKeys: ~Copyable {
 }
 
 extension APIKeys.Record {
-  fileprivate init(row: borrowing Statement) {
+  /// The columns that `init(row:)` reads.
+  static let selection = """
+    SELECT api_keys.name, projects.name, is_read_only, created_at, expires_at, last_used_at,
+      revoked_at, first_characters
+    FROM api_keys JOIN projects ON projects.number = api_keys.project
+    """
+
+  init(row: borrowing Statement) {
     name = row.repairedText(0)
     project = row.repairedText(1)
     isReadOnly = row.integer(2) != 0

@@ -17,6 +17,7 @@ final class QueryReader {
   let selectConversation: Statement
   let itemPages: ItemPages
   let activity: ActivityReader
+  private let facetReader: FacetReader
   private var idleStreams: [NumberStream] = []
 
   init(path: String, busyTimeoutMilliseconds: Int) throws(SQLiteError) {
@@ -27,6 +28,7 @@ final class QueryReader {
     commit = try connection.prepare("COMMIT")
     itemPages = try ItemPages(connection)
     activity = try ActivityReader(connection)
+    facetReader = try FacetReader(connection)
     selectFirstAfter = try connection.prepare(
       "SELECT number FROM conversations WHERE id > :place ORDER BY id LIMIT 1")
     selectLastBefore = try connection.prepare(
@@ -48,9 +50,9 @@ final class QueryReader {
   func items(
     _ query: ItemQuery, of id: ConversationID, in project: ProjectID, isOver: () -> Bool
   ) throws(RepositoryError) -> ItemPage {
-    try rethrowing { () throws(SQLiteError) in try begin.run() }
-    defer { try? commit.run() }
-    return try itemPages.page(query, of: id, in: project, isOver: isOver)
+    try inSnapshot { () throws(RepositoryError) in
+      try itemPages.page(query, of: id, in: project, isOver: isOver)
+    }
   }
 
   /// Reads one page, as of one moment.
@@ -60,18 +62,15 @@ final class QueryReader {
   func page(
     _ query: ConversationQuery, in project: ProjectID, isOver: () -> Bool
   ) throws(RepositoryError) -> ConversationPage {
-    try rethrowing { () throws(SQLiteError) in try begin.run() }
-    defer {
-      // It only read: there is nothing that its end could fail to store.
-      try? commit.run()
+    try inSnapshot { () throws(RepositoryError) in
+      var page =
+        switch query.orderBy {
+        case .createdAt: try pageByCreation(query, in: project, isOver: isOver)
+        case .lastActivity: try pageByActivity(query, in: project, isOver: isOver)
+        }
+      if query.isBackwards { page.listed.reverse() }
+      return page
     }
-    var page =
-      switch query.orderBy {
-      case .createdAt: try pageByCreation(query, in: project, isOver: isOver)
-      case .lastActivity: try pageByActivity(query, in: project, isOver: isOver)
-      }
-    if query.isBackwards { page.listed.reverse() }
-    return page
   }
 
   /// - Returns: In the order of the walk.
@@ -79,19 +78,95 @@ final class QueryReader {
     _ query: ConversationQuery, in project: ProjectID, isOver: () -> Bool
   ) throws(RepositoryError) -> ConversationPage {
     var page = ConversationPage()
+    try walk(query, in: project, isOver: isOver) { number throws(RepositoryError) in
+      try rethrowing { () throws(SQLiteError) in
+        try read(number, in: project, including: query.included, into: &page)
+      }
+      return !page.endIfFull(query)
+    }
+    return page
+  }
+
+  /// Counts the conversations that a query asks for, as of one moment; its limit and its order mean
+  /// nothing.
+  ///
+  /// - Parameters:
+  ///   - limit: Where to stop.
+  ///   - isOver: Asked again and again; true ends the count, which is not exact then.
+  func count(
+    _ query: ConversationQuery, upTo limit: Int, in project: ProjectID, isOver: () -> Bool
+  ) throws(RepositoryError) -> ConversationCount {
+    try inSnapshot { () throws(RepositoryError) in
+      let (count, _) = try counted(query, upTo: limit, in: project, isOver: isOver)
+      return count
+    }
+  }
+
+  /// Reads a page of facets, and counts as of the same moment. Counts that the end comes before are
+  /// left out.
+  ///
+  /// - Parameter isOver: Asked again and again; true ends the query.
+  /// - Throws: `.queryTimeout` when not even the facets are found.
+  func facets(
+    _ query: FacetQuery, in project: ProjectID, isOver: () -> Bool
+  ) throws(RepositoryError) -> FacetPage {
+    try inSnapshot { () throws(RepositoryError) in
+      var page = try facetReader.page(query, in: project, isOver: isOver)
+      guard query.countLimit > 0 else { return page }
+      for index in page.facets.indices {
+        guard let conversations = query.conversations(with: page.facets[index].text) else {
+          preconditionFailure("a facet that no metadata can have")
+        }
+        let (count, isComplete) = try counted(
+          conversations, upTo: query.countLimit, in: project, isOver: isOver)
+        guard isComplete else { break }
+        page.facets[index].count = count
+      }
+      return page
+    }
+  }
+
+  private func counted(
+    _ query: ConversationQuery, upTo limit: Int, in project: ProjectID, isOver: () -> Bool
+  ) throws(RepositoryError) -> (count: ConversationCount, isComplete: Bool) {
+    var value = 0
+    do {
+      try walk(query, in: project, isOver: isOver) { _ in
+        value += 1
+        return value <= limit
+      }
+    } catch .queryTimeout {
+      return (ConversationCount(value, isExact: false), false)
+    }
+    return (ConversationCount(min(value, limit), isExact: value <= limit), true)
+  }
+
+  /// Runs `body` in one read transaction.
+  private func inSnapshot<T>(
+    _ body: () throws(RepositoryError) -> T
+  ) throws(RepositoryError) -> T {
+    try rethrowing { () throws(SQLiteError) in try begin.run() }
+    // It only reads: there is nothing that its end could fail to store.
+    defer { try? commit.run() }
+    return try body()
+  }
+
+  /// Visits the numbers of the conversations that a query asks for, in the order of creation.
+  ///
+  /// - Parameter visit: False ends the walk.
+  /// - Throws: `.queryTimeout`.
+  private func walk(
+    _ query: ConversationQuery, in project: ProjectID, isOver: () -> Bool,
+    visit: (Int64) throws(RepositoryError) -> Bool
+  ) throws(RepositoryError) {
     let range = try rethrowing { () throws(SQLiteError) in try numbers(in: query) }
-    guard let range else { return page }
+    guard let range else { return }
     try withWalk(query, range, in: project) { walk throws(RepositoryError) in
       var next = walk.start
-      while let number = try walk.first(from: next, isOver: isOver) {
-        try rethrowing { () throws(SQLiteError) in
-          try read(number, in: project, including: query.included, into: &page)
-        }
-        if page.endIfFull(query) { break }
+      while let number = try walk.first(from: next, isOver: isOver), try visit(number) {
         next = query.walkDirection.next(number)
       }
     }
-    return page
   }
 
   /// Lends a walk through the conversations of a range that fulfil a query's conditions.
@@ -194,7 +269,8 @@ final class QueryReader {
   /// What all statements have done since they were compiled, but those of streams that were dropped.
   var work: StatementWork {
     idleStreams.map(\.work).reduce(
-      selectFirstAfter.work + selectLastBefore.work + selectConversation.work + activity.work, +)
+      selectFirstAfter.work + selectLastBefore.work + selectConversation.work + activity.work
+        + facetReader.work, +)
   }
 }
 

@@ -14,6 +14,7 @@ final class Reader {
   private let selectDataVersion: Statement
   private let selectAccess: Statement
   private let selectAnyAPIKey: Statement
+  private let selectAPIKey: Statement
 
   /// What was found of API keys by their hashes, as long as nobody has written to the database since:
   /// what somebody revokes counts from the next transaction on.
@@ -73,6 +74,8 @@ final class Reader {
       WHERE api_keys.hash = :hash AND api_keys.revoked_at IS NULL
       """)
     selectAnyAPIKey = try connection.prepare("SELECT EXISTS (SELECT 1 FROM api_keys)")
+    selectAPIKey = try connection.prepare(
+      "\(APIKeys.Record.selection) WHERE api_keys.number = :number")
   }
 
   /// Begins a read transaction, which lasts as long as this statement stands at its row, and forgets
@@ -167,6 +170,15 @@ final class Reader {
         projectName: selectAccess.repairedText(2), isReadOnly: selectAccess.integer(3) != 0,
         keyNumber: selectAccess.integer(0), keyName: selectAccess.repairedText(5)),
       expiresAt: selectAccess.isNull(4) ? nil : selectAccess.integer(4))
+  }
+
+  /// What is known of an API key; nil when there is none with that number.
+  func apiKey(_ number: Int64) throws(RepositoryError) -> APIKeys.Record? {
+    defer { selectAPIKey.reset() }
+    selectAPIKey.bind(":number", number)
+    return try rethrowing { () throws(SQLiteError) in
+      try selectAPIKey.step() ? APIKeys.Record(row: selectAPIKey) : nil
+    }
   }
 
   /// Whether an API key was ever made.

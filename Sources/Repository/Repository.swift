@@ -182,6 +182,31 @@ public final class Repository: Sendable {
     }
   }
 
+  /// Counts the conversations that a query asks for, as of one moment, on a thread of its own; the
+  /// query's limit and order mean nothing. At the deadline the count is what was counted so far, and
+  /// is not exact.
+  ///
+  /// - Parameter limit: Where to stop.
+  public func count(
+    of query: ConversationQuery, upTo limit: Int, in project: ProjectID
+  ) async throws(RepositoryError) -> ConversationCount {
+    try await queries.run { reader, isOver throws(RepositoryError) in
+      try reader.count(query, upTo: limit, in: project, isOver: isOver)
+    }
+  }
+
+  /// Reads a page of the facets that a query asks for, as of one moment, on a thread of its own.
+  /// Counts that were not made by the deadline are left out.
+  ///
+  /// - Throws: `.queryTimeout` when not even the facets are found by then.
+  public func facets(
+    _ query: FacetQuery, in project: ProjectID
+  ) async throws(RepositoryError) -> FacetPage {
+    try await queries.run { reader, isOver throws(RepositoryError) in
+      try reader.facets(query, in: project, isOver: isOver)
+    }
+  }
+
   /// Stores a new conversation, with items in it.
   ///
   /// - Throws: `.item`.

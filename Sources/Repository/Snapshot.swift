@@ -58,6 +58,14 @@ public struct Snapshot: ~Copyable {
     return access
   }
 
+  /// What is known of an API key.
+  ///
+  /// - Parameter number: The number under which the database knows it.
+  /// - Returns: nil when there is none.
+  public mutating func apiKey(_ number: Int64) throws(RepositoryError) -> APIKeys.Record? {
+    try lend().apiKey(number)
+  }
+
   private mutating func lend() throws(RepositoryError) -> Reader {
     if let reader { return reader }
     let reader = try repository.readers.take()

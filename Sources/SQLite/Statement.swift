@@ -36,6 +36,14 @@ public struct Statement: ~Copyable {
   /// - Precondition: The SQL names the parameter, `:` included; the bytes are UTF-8.
   /// - Throws: When SQLite has no memory for the copy or the text is over its largest length.
   public func bind(_ name: StaticString, utf8 bytes: [UInt8]) throws(SQLiteError) {
+    try bind(name, bytes: bytes)
+  }
+
+  /// Binds the bytes of a text as another row may have them, UTF-8 or not; SQLite takes a copy.
+  ///
+  /// - Precondition: The SQL names the parameter, `:` included.
+  /// - Throws: When SQLite has no memory for the copy or the text is over its largest length.
+  public func bind(_ name: StaticString, bytes: [UInt8]) throws(SQLiteError) {
     try check(bytes.withUnsafeBufferPointer { bindText(name, $0) })
   }
 
@@ -77,7 +85,7 @@ public struct Statement: ~Copyable {
   ///
   /// - Returns: nil when the bytes are not valid UTF-8, which SQLite stores without a complaint.
   public func text(_ column: Int32) -> String? {
-    guard let text = try? UTF8Span(validating: bytes(column).span) else { return nil }
+    guard let text = try? UTF8Span(validating: buffer(column).span) else { return nil }
     return String(copying: text)
   }
 
@@ -85,14 +93,19 @@ public struct Statement: ~Copyable {
   ///
   /// - Returns: nil when they are not valid UTF-8.
   public func utf8(_ column: Int32) -> [UInt8]? {
-    let bytes = bytes(column)
+    let bytes = buffer(column)
     guard (try? UTF8Span(validating: bytes.span)) != nil else { return nil }
     return Array(bytes)
   }
 
+  /// The bytes of a text column of the current row, UTF-8 or not.
+  public func bytes(_ column: Int32) -> [UInt8] {
+    Array(buffer(column))
+  }
+
   /// A text column for a person's eyes: what is not UTF-8 is shown as U+FFFD.
   public func repairedText(_ column: Int32) -> String {
-    String(decoding: bytes(column), as: UTF8.self)
+    String(decoding: buffer(column), as: UTF8.self)
   }
 
   /// What the statement has done since it was compiled
@@ -109,7 +122,7 @@ public struct Statement: ~Copyable {
   }
 
   // The buffer is SQLite's, and good until the next step, reset or conversion of this column.
-  private func bytes(_ column: Int32) -> UnsafeBufferPointer<UInt8> {
+  private func buffer(_ column: Int32) -> UnsafeBufferPointer<UInt8> {
     let start = sqlite3_column_text(handle, column)
     return UnsafeBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column)))
   }

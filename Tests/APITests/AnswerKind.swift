@@ -52,6 +52,10 @@ struct AnswerKind: Sendable, CustomTestStringConvertible {
   static let all: [AnswerKind] = [
     AnswerKind(200, "a conversation", "GET", "/v1/conversations/{id}"),
     AnswerKind(200, "a list", "GET", "/v1/conversations"),
+    AnswerKind(200, "the client itself", "GET", "/v1/me"),
+    AnswerKind(200, "keys", "GET", "/v1/conversations/metadata_keys"),
+    AnswerKind(200, "values", "GET", "/v1/conversations/metadata_values?key=a"),
+    AnswerKind(200, "a count", "GET", "/v1/conversations/count"),
     AnswerKind(200, "a new conversation", "POST", "/v1/conversations", body: "{}"),
     AnswerKind(200, "a deleted conversation", "DELETE", "/v1/conversations/{id}"),
     AnswerKind(200, "no body", "HEAD", "/v1/conversations/{id}"),

@@ -47,6 +47,7 @@ import Testing
     "not_json": error(of: "{'metadata': {}}"),
     "malformed_idempotency_key": .malformedIdempotencyKey,
     "missing": .body(.missingParameter("metadata")),
+    "without_key": .parameter(.missing("key")),
     "value_not_a_string": error(of: #"{"metadata":{"count":1}}"#),
     "unsupported_content_encoding": .body(.unsupportedContentEncoding("gzip")),
     "unsupported_content_type": .body(
@@ -127,6 +128,11 @@ import Testing
       "Conversation": .conversation(conversation), "Created": .conversation(conversation),
       "Item": .item(Self.item), "ItemPage": .items([Self.item], hasMore: false),
       "ItemsAdded": .items([Self.item], hasMore: false),
+      "Count": .count(ConversationCount(10_000, isExact: false)),
+      "MetadataKeys": .metadataKeys(
+        Self.facets(Facet("topic", count: ConversationCount(10_000, isExact: false)))),
+      "MetadataValues": .metadataValues(
+        Self.facets(Facet("demo", count: ConversationCount(2, isExact: true)))),
       "Page": .list(page, of: ConversationQuery()), "Deleted": .deletion(of: conversation.id),
       "Status": .statusOK,
     ]
@@ -162,6 +168,12 @@ import Testing
     metadata: try! Metadata([
       Metadata.Pair(key: "topic", value: "demo"), Metadata.Pair(key: "user", value: "u1"),
     ]))
+
+  private static func facets(_ facet: Facet) -> FacetPage {
+    var page = FacetPage()
+    page.facets = [facet]
+    return page
+  }
 
   private static let item = Item(
     id: ItemID("msg_6b09c592060504a999125ff2410aec4a8d8b1ad0f64afba9")!, type: "message",

@@ -90,6 +90,9 @@ import Testing
       let read =
         switch (operation.path, method) {
         case ("/v1/conversations", _): ListParameters.names
+        case ("/v1/conversations/count", _): ListParameters.countNames
+        case ("/v1/conversations/metadata_keys", _): FacetParameters.keysNames
+        case ("/v1/conversations/metadata_values", _): FacetParameters.valuesNames
         case (let path, "GET") where path.hasSuffix("/items"): ItemParameters.names
         default: ["include"]
         }
@@ -111,13 +114,7 @@ import Testing
   @Test func `the query parameters are read as they are described`() throws {
     for (component, parameter) in try document.components("parameters")
     where parameter["in"] as? String == "query" {
-      let isOfItems = component.hasPrefix("item_") || component == "include"
-      func read(_ parameters: [(name: String, value: String)]) throws {
-        _ =
-          isOfItems
-          ? try ItemParameters(parameters, isList: true).query.limit
-          : try ListParameters(parameters).query.limit
-      }
+      let read = Self.reader(of: component)
       let name = try #require(parameter["name"] as? String)
       let schema = try document.resolved(try #require(parameter["schema"] as? [String: Any]))
       let ofList = (schema["items"] as? [String: Any])?["enum"] as? [String]
@@ -129,6 +126,23 @@ import Testing
       #expect(throws: Never.self, "\(sent)") { try read([sent]) }
       let isSingle = !["array", "object"].contains(schema["type"] as? String)
       #expect(isSingle == ((try? read([sent, sent])) == nil), "\(sent)")
+    }
+  }
+
+  /// Reads the parameters of a route that has a parameter.
+  private static func reader(
+    of component: String
+  ) -> ([(name: String, value: String)]) throws -> Void {
+    switch component.split(separator: "_").first {
+    case "item", "include": { _ = try ItemParameters($0, isList: true) }
+    case "keys", "facets": { _ = try FacetParameters(ofKeys: $0) }
+    case "values":
+      {
+        _ = try FacetParameters(
+          ofValues: $0 + [("key", "k")].filter { _ in component != "values_key" })
+      }
+    case "count": { _ = try ListParameters($0, isCount: true) }
+    default: { _ = try ListParameters($0) }
     }
   }
 
@@ -197,6 +211,18 @@ import Testing
       (parameters["limit"]??["minimum"], ConversationQuery.limits.lowerBound),
       (parameters["limit"]??["maximum"], ConversationQuery.limits.upperBound),
       (parameters["limit"]??["default"], query.limit),
+      (parameters["keys_limit"]??["minimum"], FacetQuery.keysLimits.lowerBound),
+      (parameters["keys_limit"]??["maximum"], FacetQuery.keysLimits.upperBound),
+      (parameters["keys_limit"]??["default"], FacetQuery(.keys).limit),
+      (parameters["values_limit"]??["minimum"], FacetQuery.valuesLimits.lowerBound),
+      (parameters["values_limit"]??["maximum"], FacetQuery.valuesLimits.upperBound),
+      (parameters["values_limit"]??["default"], FacetQuery(.values(key: "")).limit),
+      (parameters["facets_up_to"]??["minimum"], FacetQuery.countLimits.lowerBound),
+      (parameters["facets_up_to"]??["maximum"], FacetQuery.countLimits.upperBound),
+      (parameters["facets_up_to"]??["default"], FacetQuery(.keys).countLimit),
+      (parameters["count_up_to"]??["minimum"], ConversationCount.limits.lowerBound),
+      (parameters["count_up_to"]??["maximum"], ConversationCount.limits.upperBound),
+      (parameters["count_up_to"]??["default"], ConversationCount.defaultLimit),
       (parameters["metadata"]??["maxProperties"], ConversationQuery.conditionsMax),
       (parameters["metadata_exists"]??["maxItems"], ConversationQuery.conditionsMax),
       (parameters["metadata_absent"]??["maxItems"], ConversationQuery.conditionsMax),

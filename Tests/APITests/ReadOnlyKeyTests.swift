@@ -38,6 +38,7 @@ import Testing
       let target = route.path.replacing(
         "/v1/conversations/{conversation_id}", with: existing.path
       ).replacing("{item_id}", with: "msg_a")
+        .replacing("metadata_values", with: "metadata_values?key=a")
       let allowed = route.operations.map(\.method.rawValue)
       for method in Self.methods {
         let answer = try await service.send(

@@ -194,4 +194,65 @@ import Testing
       }
     }
   }
+
+  // MARK: Facets and counts
+
+  private static let facetQueries: [(field: FacetQuery.Field, count: Int)] = [
+    (.keys, 6), (.values(key: "parity"), 2), (.values(key: "color"), 10),
+    (.values(key: "note"), 20), (.values(key: "none"), 0),
+  ]
+
+  @Test(arguments: facetQueries.indices, [0, 10])
+  func `a page of facets costs the same in a small file and in a large one`(
+    index: Int, countLimit: Int
+  ) throws {
+    let (field, count) = Self.facetQueries[index]
+    var query = FacetQuery(field)
+    query.limit = 20
+    query.countLimit = countLimit
+    let instructions = try Self.files.map { file in
+      let reader = try file.get().reader()
+      let page = try reader.facets(query, in: .default) { false }
+      #expect(page.facets.count == count)
+      #expect(reader.work.fullScanSteps == 0)
+      #expect(reader.work.sorts == 0)
+      #expect(reader.work.automaticIndexRows == 0)
+      return reader.work.instructions
+    }
+    #expect(instructions[1] <= Self.instructionsMax)
+    #expect(instructions[1] <= instructions[0] + instructions[0] / 10)
+  }
+
+  @Test(arguments: [[], ["parity=even"], ["+note"], ["rare=1"], ["parity=even", "+note"]])
+  func `a count that stops costs the same in a small file and in a large one`(
+    conditions: [String]
+  ) throws {
+    var query = ConversationQuery()
+    for condition in conditions { try query.add(condition) }
+    let instructions = try Self.files.map { file in
+      let reader = try file.get().reader()
+      let count = try reader.count(query, upTo: 5, in: .default) { false }
+      #expect(count == ConversationCount(5, isExact: false))
+      #expect(reader.work.fullScanSteps == 0)
+      return reader.work.instructions
+    }
+    #expect(instructions[1] <= Self.instructionsMax)
+    #expect(instructions[1] <= instructions[0] + instructions[0] / 10)
+  }
+
+  @Test(arguments: facetQueries.indices)
+  func `another project's facets are not seen and cost nothing`(index: Int) throws {
+    var query = FacetQuery(Self.facetQueries[index].field)
+    query.countLimit = 10
+    let both = try Self.projectFiles.map { file in
+      let reader = try file.get().reader()
+      let page = try reader.facets(query, in: Self.mine) { false }
+      return (facets: page.facets, work: reader.work)
+    }
+    #expect(both[0].facets == both[1].facets)
+    #expect(both[0].work.runs == both[1].work.runs)
+    #expect(both[1].work.fullScanSteps == 0)
+    // Each range ends at a row of the other project, or where the index ends.
+    #expect(abs(both[0].work.instructions - both[1].work.instructions) <= 5 * 25)
+  }
 }

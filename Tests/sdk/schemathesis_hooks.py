@@ -10,6 +10,7 @@ from schemathesis.core.failures import AcceptedNegativeData
 from schemathesis.openapi.checks import RejectedPositiveData
 
 LIST = "/v1/conversations"
+KEYS, VALUES, COUNT = f"{LIST}/metadata_keys", f"{LIST}/metadata_values", f"{LIST}/count"
 CONDITIONS_MAX = 16
 VALUES_MAX = 16
 KEY = re.compile(r"[^\0]{0,64}", re.DOTALL)
@@ -17,24 +18,34 @@ VALUE = re.compile(r"[^\0]{0,512}", re.DOTALL)
 INCLUDED = ["item_count", "last_activity_at"]
 BY_ACTIVITY = ("order_by", "last_activity")
 PLACE = re.compile(r"conv_[0-9a-f]{48}(\.[0-9a-f]{13})?")
+TIMES = {f"created_at[{bound}]": re.compile("-?[0-9]+") for bound in ("gte", "gt", "lte", "lt")}
+UP_TO = re.compile("-?0*|0*([1-9][0-9]{0,3}|10000)")
+# The parameters that may be there once, by path.
 SINGLE = {
-    "limit": re.compile("0*([1-9][0-9]?|100)"), "order": re.compile("asc|desc"),
-    "order_by": re.compile("created_at|last_activity"),
-    **dict.fromkeys(["after", "before"], re.compile("conv_[0-9a-f]{48}")),
-    **{f"created_at[{bound}]": re.compile("-?[0-9]+") for bound in ("gte", "gt", "lte", "lt")},
+    LIST: {
+        "limit": re.compile("0*([1-9][0-9]?|100)"), "order": re.compile("asc|desc"),
+        "order_by": re.compile("created_at|last_activity"),
+        **dict.fromkeys(["after", "before"], re.compile("conv_[0-9a-f]{48}")), **TIMES},
+    COUNT: {"up_to": re.compile("0*([1-9][0-9]{0,5}|1000000)"), **TIMES},
+    KEYS: {
+        "prefix": KEY, "after": KEY, "limit": re.compile("0*([1-9][0-9]?|[1-4][0-9]{2}|500)"),
+        "up_to": UP_TO},
+    VALUES: {
+        "key": KEY, "prefix": VALUE, "after": VALUE, "limit": re.compile("0*([1-9][0-9]?|100)"),
+        "up_to": UP_TO},
 }
 
 
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
     """Keeps the failures that are the service's."""
-    if case.path == LIST and case.method in ("GET", "HEAD"):
+    if case.path in SINGLE and case.method in ("GET", "HEAD"):
         # What matters is the query as sent: `true` or a list of one is text there.
         if isinstance(failure, AcceptedNegativeData):
-            return bool(faults(response.request.url))
+            return bool(faults(case.path, response.request.url))
         if isinstance(failure, RejectedPositiveData):
             # Also a place with a moment, if the order is that of creation.
-            return not faults(response.request.url) & {"conditions", "after", "before"}
+            return not faults(case.path, response.request.url) & {"conditions", "after", "before"}
     if case.method == "POST" and isinstance(failure, RejectedPositiveData):
         # The rules of the thirty types of items are not in the schema.
         return not (response.json()["error"]["param"] or "").startswith("item")
@@ -45,8 +56,9 @@ def filter_failure(context, failure, case, response):
     return True
 
 
-def faults(url):
-    """The parameters of a list's query that break a rule, and "conditions" if there are too many."""
+def faults(path, url):
+    """The parameters of a query that break a rule, and "conditions" if there are too many."""
+    single = SINGLE[path]
     found = set()
     conditions = set()
     values = defaultdict(set)
@@ -54,12 +66,14 @@ def faults(url):
     parameters = parse_qsl(urlsplit(url).query, keep_blank_values=True)
     for name, value in parameters:
         given[name] += 1
-        if name == "include[]":
+        if path == LIST and name == "include[]":
             is_right = value in INCLUDED
-        elif name in ("after", "before") and BY_ACTIVITY in parameters:
+        elif path == LIST and name in ("after", "before") and BY_ACTIVITY in parameters:
             is_right = PLACE.fullmatch(value) and given[name] == 1
-        elif name in SINGLE:
-            is_right = SINGLE[name].fullmatch(value) and given[name] == 1
+        elif name in single:
+            is_right = single[name].fullmatch(value) and given[name] == 1
+        elif path in (KEYS, VALUES):
+            is_right = False
         elif name in ("metadata_exists[]", "metadata_absent[]"):
             conditions.add((name, value))
             is_right = KEY.fullmatch(value)
@@ -73,4 +87,6 @@ def faults(url):
             is_right = False
         if not is_right:
             found.add(name)
+    if path == VALUES and not given["key"]:
+        found.add("key")
     return found | ({"conditions"} if len(conditions) > CONDITIONS_MAX else set())

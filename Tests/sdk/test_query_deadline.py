@@ -80,6 +80,36 @@ def test_a_query_that_has_the_time_ends_with_its_answer(start_large):
     assert server.request("GET", SLOW_PATH).json()["data"] == []
 
 
+COUNT = "/v1/conversations/count"
+FACETS = "/v1/conversations/metadata_keys?up_to=10000"
+
+
+def test_a_count_at_its_deadline_is_what_was_counted_so_far(start_large):
+    server = start_large(10)
+    answer = server.request("GET", f"{COUNT}?metadata[odd]=yes&metadata[even]=yes")
+    assert answer.status == 200
+    assert answer.json() == {"object": "conversation.count", "count": 0, "is_exact": False}
+    answer = server.request("GET", f"{COUNT}?up_to=1000000").json()
+    assert answer["count"] < CONVERSATIONS and not answer["is_exact"]
+
+
+def test_a_count_that_has_the_time_is_exact(start_large):
+    server = start_large(60_000)
+    for query, count, is_exact in [
+            ("?up_to=1000000", CONVERSATIONS, True), ("", 10_000, False),
+            ("?metadata[odd]=yes&up_to=1000000", CONVERSATIONS // 2, True),
+            ("?metadata[odd]=yes&metadata[even]=yes", 0, True)]:
+        assert server.request("GET", COUNT + query).json() == {
+            "object": "conversation.count", "count": count, "is_exact": is_exact}
+
+
+def test_keys_are_found_at_once_and_counted_as_far_as_asked(start_large):
+    keys = start_large(60_000).request("GET", FACETS).json()
+    assert keys == {"object": "list", "has_more": False, "data": [
+        {"object": "conversation.metadata_key", "key": key, "count": 10_000, "is_exact": False}
+        for key in ("even", "odd")]}
+
+
 def test_slow_queries_hold_up_neither_reads_nor_writes(start_large):
     server = start_large(2_000)
     with ThreadPoolExecutor(QUERIES) as pool, server.client() as client:
