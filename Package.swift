@@ -58,7 +58,7 @@ let package = Package(
     .target(
       name: "API",
       dependencies: [
-        "Conversations", "Embedded", "HTTP", "JSON", "Repository",
+        "Conversations", "Dashboard", "Embedded", "HTTP", "JSON", "Repository",
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
       ], exclude: ["openapi.json"], swiftSettings: house),
@@ -73,6 +73,9 @@ let package = Package(
     .target(name: "SQLite", dependencies: ["CLogVFS", "CSQLite"], swiftSettings: house),
     .target(name: "Conversations", dependencies: ["CGnuTLS"], swiftSettings: house),
     .target(name: "Migrations", dependencies: ["Embedded"], swiftSettings: house),
+    .target(
+      name: "Dashboard", dependencies: ["CGnuTLS", "Embedded"], exclude: ["page"],
+      swiftSettings: house),
     .target(name: "Embedded", dependencies: ["CEmbedded"], swiftSettings: house),
     .target(name: "CEmbedded"),
 
@@ -93,10 +96,11 @@ let package = Package(
     .testTarget(
       name: "APITests",
       dependencies: [
-        "API", "Conversations", "HTTP", "JSON", "Repository", "SQLite", "TestSupport",
+        "API", "Conversations", "Dashboard", "HTTP", "JSON", "Repository", "SQLite", "TestSupport",
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: house),
+    .testTarget(name: "DashboardTests", dependencies: ["Dashboard"], swiftSettings: house),
     .testTarget(
       name: "HTTPTests",
       dependencies: [

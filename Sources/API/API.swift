@@ -23,6 +23,8 @@ public struct API: Sendable {
     public var trustedProxies: [NetworkRange]
     /// The types that items may have beside those that this version knows.
     public var moreItemTypes: [String]
+    /// Whether the web page is served.
+    public var hasDashboard: Bool
 
     /// - Parameters:
     ///   - logsRequests: Whether each request gets a line in the log.
@@ -32,10 +34,11 @@ public struct API: Sendable {
     ///   - requiresKeys: Whether every request needs an API key, also before the first was created.
     ///   - trustedProxies: The proxies whose `X-Forwarded-For` is believed.
     ///   - moreItemTypes: The types that items may have beside those that this version knows.
+    ///   - hasDashboard: Whether the web page is served.
     public init(
       logsRequests: Bool = true, corsOrigins: [String] = [], requestsPerMinuteMax: Int = 0,
       hasOpenMetrics: Bool = false, requiresKeys: Bool = false, trustedProxies: [NetworkRange] = [],
-      moreItemTypes: [String] = []
+      moreItemTypes: [String] = [], hasDashboard: Bool = true
     ) {
       self.logsRequests = logsRequests
       self.corsOrigins = corsOrigins
@@ -44,6 +47,7 @@ public struct API: Sendable {
       self.requiresKeys = requiresKeys
       self.trustedProxies = trustedProxies
       self.moreItemTypes = moreItemTypes
+      self.hasDashboard = hasDashboard
     }
   }
 
@@ -76,10 +80,12 @@ public struct API: Sendable {
     rateLimit = RateLimit(perMinute: settings.requestsPerMinuteMax)
   }
 
-  // What is answered may be secret and is out of date soon; and nobody shall take it for a page.
+  // Nobody shall take an answer for a page that is none.
   private static let fieldsOfAll: HTTPFields = [
-    .openAIVersion: "2020-10-01", .cacheControl: "no-store", .xContentTypeOptions: "nosniff",
+    .openAIVersion: "2020-10-01", .xContentTypeOptions: "nosniff",
   ]
+  // What is answered may be secret and is out of date soon.
+  private static let notCached = HTTPField(name: .cacheControl, value: "no-store")
 
   /// A request on its way, and what became known of it for its answer's header fields and the metrics.
   struct Progress {
@@ -91,6 +97,9 @@ public struct API: Sendable {
     var routeIndex: Int?
     var access: Access?
     var allowance: RateLimit.Allowance?
+
+    /// Whether it is for a file of the web page, which says itself whether it may be kept.
+    var isForBrowsers: Bool { routeIndex.map { Route.all[$0].audience } == .browsers }
   }
 
   /// Answers one request: at once, unless it has to wait for a write or a query.
@@ -159,6 +168,9 @@ public struct API: Sendable {
     response.headers.append(
       HTTPField(name: .openAIProcessingMilliseconds, value: String(elapsed.wholeMilliseconds)))
     response.headers.append(contentsOf: Self.fieldsOfAll)
+    if !progress.isForBrowsers || response.headers.value(of: .cacheControl) == nil {
+      response.headers.append(Self.notCached)
+    }
     if let allowance = progress.allowance {
       for field in allowance.headers { response.headers.append(field) }
     }
@@ -220,8 +232,16 @@ public struct API: Sendable {
     return switch progress.routeIndex.map({ Route.all[$0].audience }) ?? .keyHolders {
     case .keyHolders: false
     case .everybody: true
+    case .browsers: try requireDashboard(progress.request)
     case .watchers: settings.hasOpenMetrics
     }
+  }
+
+  private func requireDashboard(_ request: Request) throws(APIError) -> Bool {
+    guard settings.hasDashboard else {
+      throw .unknownRoute(method: request.method, path: request.target.path)
+    }
+    return true
   }
 
   private func admit(

@@ -57,6 +57,8 @@ struct Route: Sendable {
     case everybody
     /// Everybody, where a setting says so.
     case watchers
+    /// Everybody, unless a setting says that there is no web page.
+    case browsers
   }
 
   private enum Segment: Sendable {
@@ -127,13 +129,22 @@ struct Route: Sendable {
     Route(
       "/metrics", for: .watchers,
       .atOnce(.get) { api, _, _ throws(APIError) in api.measurements() }),
+    Route(
+      "/dashboard", for: .browsers,
+      .atOnce(.get) { api, call, _ throws(APIError) in api.dashboard(call) }),
+    Route(
+      "/dashboard/", for: .browsers,
+      .atOnce(.get) { api, _, _ throws(APIError) in api.dashboardWithSlash() }),
+    Route(
+      "/dashboard/{version}/{file}", for: .browsers,
+      .atOnce(.get) { api, call, _ throws(APIError) in try api.dashboardAsset(call) }),
   ]
 
   private init(_ path: String, for audience: Audience = .keyHolders, _ operations: Operation...) {
     self.path = path
     self.audience = audience
     self.operations = operations
-    segments = path.dropFirst().split(separator: "/").map {
+    segments = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map {
       $0.hasPrefix("{") ? .parameter : .literal(String($0))
     }
   }

@@ -9,6 +9,90 @@
 static const unsigned char openapi[] = {
 #embed "../API/openapi.json"
 };
+static const unsigned char page_api_js[] = {
+#embed "../Dashboard/page/api.js"
+};
+static const unsigned char page_app_js[] = {
+#embed "../Dashboard/page/app.js"
+};
+static const unsigned char page_bulk_js[] = {
+#embed "../Dashboard/page/bulk.js"
+};
+static const unsigned char page_charts_js[] = {
+#embed "../Dashboard/page/charts.js"
+};
+static const unsigned char page_conflict_js[] = {
+#embed "../Dashboard/page/conflict.js"
+};
+static const unsigned char page_detail_js[] = {
+#embed "../Dashboard/page/detail.js"
+};
+static const unsigned char page_dialogs_js[] = {
+#embed "../Dashboard/page/dialogs.js"
+};
+static const unsigned char page_dom_js[] = {
+#embed "../Dashboard/page/dom.js"
+};
+static const unsigned char page_editor_js[] = {
+#embed "../Dashboard/page/editor.js"
+};
+static const unsigned char page_export_js[] = {
+#embed "../Dashboard/page/export.js"
+};
+static const unsigned char page_filter_js[] = {
+#embed "../Dashboard/page/filter.js"
+};
+static const unsigned char page_icon_svg[] = {
+#embed "../Dashboard/page/icon.svg"
+};
+static const unsigned char page_index_html[] = {
+#embed "../Dashboard/page/index.html"
+};
+static const unsigned char page_items_js[] = {
+#embed "../Dashboard/page/items.js"
+};
+static const unsigned char page_keys_js[] = {
+#embed "../Dashboard/page/keys.js"
+};
+static const unsigned char page_list_js[] = {
+#embed "../Dashboard/page/list.js"
+};
+static const unsigned char page_merge_js[] = {
+#embed "../Dashboard/page/merge.js"
+};
+static const unsigned char page_metrics_js[] = {
+#embed "../Dashboard/page/metrics.js"
+};
+static const unsigned char page_notice_js[] = {
+#embed "../Dashboard/page/notice.js"
+};
+static const unsigned char page_overview_js[] = {
+#embed "../Dashboard/page/overview.js"
+};
+static const unsigned char page_popover_js[] = {
+#embed "../Dashboard/page/popover.js"
+};
+static const unsigned char page_query_js[] = {
+#embed "../Dashboard/page/query.js"
+};
+static const unsigned char page_sign_in_js[] = {
+#embed "../Dashboard/page/sign-in.js"
+};
+static const unsigned char page_snippets_js[] = {
+#embed "../Dashboard/page/snippets.js"
+};
+static const unsigned char page_style_css[] = {
+#embed "../Dashboard/page/style.css"
+};
+static const unsigned char page_table_js[] = {
+#embed "../Dashboard/page/table.js"
+};
+static const unsigned char page_text_js[] = {
+#embed "../Dashboard/page/text.js"
+};
+static const unsigned char page_toolbar_js[] = {
+#embed "../Dashboard/page/toolbar.js"
+};
 static const unsigned char migration_1[] = {
 #embed "../../migrations/0001_create_conversations.sql"
 };
@@ -33,6 +117,34 @@ static const unsigned char migration_7[] = {
 
 static const struct conversationd_file files[] = {
     {"Sources/API/openapi.json", openapi, sizeof openapi},
+    {"Sources/Dashboard/page/api.js", page_api_js, sizeof page_api_js},
+    {"Sources/Dashboard/page/app.js", page_app_js, sizeof page_app_js},
+    {"Sources/Dashboard/page/bulk.js", page_bulk_js, sizeof page_bulk_js},
+    {"Sources/Dashboard/page/charts.js", page_charts_js, sizeof page_charts_js},
+    {"Sources/Dashboard/page/conflict.js", page_conflict_js, sizeof page_conflict_js},
+    {"Sources/Dashboard/page/detail.js", page_detail_js, sizeof page_detail_js},
+    {"Sources/Dashboard/page/dialogs.js", page_dialogs_js, sizeof page_dialogs_js},
+    {"Sources/Dashboard/page/dom.js", page_dom_js, sizeof page_dom_js},
+    {"Sources/Dashboard/page/editor.js", page_editor_js, sizeof page_editor_js},
+    {"Sources/Dashboard/page/export.js", page_export_js, sizeof page_export_js},
+    {"Sources/Dashboard/page/filter.js", page_filter_js, sizeof page_filter_js},
+    {"Sources/Dashboard/page/icon.svg", page_icon_svg, sizeof page_icon_svg},
+    {"Sources/Dashboard/page/index.html", page_index_html, sizeof page_index_html},
+    {"Sources/Dashboard/page/items.js", page_items_js, sizeof page_items_js},
+    {"Sources/Dashboard/page/keys.js", page_keys_js, sizeof page_keys_js},
+    {"Sources/Dashboard/page/list.js", page_list_js, sizeof page_list_js},
+    {"Sources/Dashboard/page/merge.js", page_merge_js, sizeof page_merge_js},
+    {"Sources/Dashboard/page/metrics.js", page_metrics_js, sizeof page_metrics_js},
+    {"Sources/Dashboard/page/notice.js", page_notice_js, sizeof page_notice_js},
+    {"Sources/Dashboard/page/overview.js", page_overview_js, sizeof page_overview_js},
+    {"Sources/Dashboard/page/popover.js", page_popover_js, sizeof page_popover_js},
+    {"Sources/Dashboard/page/query.js", page_query_js, sizeof page_query_js},
+    {"Sources/Dashboard/page/sign-in.js", page_sign_in_js, sizeof page_sign_in_js},
+    {"Sources/Dashboard/page/snippets.js", page_snippets_js, sizeof page_snippets_js},
+    {"Sources/Dashboard/page/style.css", page_style_css, sizeof page_style_css},
+    {"Sources/Dashboard/page/table.js", page_table_js, sizeof page_table_js},
+    {"Sources/Dashboard/page/text.js", page_text_js, sizeof page_text_js},
+    {"Sources/Dashboard/page/toolbar.js", page_toolbar_js, sizeof page_toolbar_js},
     {"migrations/0001_create_conversations.sql", migration_1, sizeof migration_1},
     {"migrations/0002_find_conversations.sql", migration_2, sizeof migration_2},
     {"migrations/0003_remember_idempotency_keys.sql", migration_3, sizeof migration_3},

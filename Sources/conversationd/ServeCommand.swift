@@ -12,9 +12,9 @@ struct ServeCommand: ParsableCommand {
     commandName: "serve",
     abstract: "Migrate the database and serve it over HTTP.",
     discussion: """
-      Prints one line with the address once it accepts connections, and logs to standard error. \
-      SIGTERM and SIGINT finish what is in flight and end it with exit code 0; SIGHUP reads the \
-      TLS certificate again.
+      Prints its address and that of the dashboard once it accepts connections, and logs to \
+      standard error. SIGTERM and SIGINT finish what is in flight and end it with exit code 0; \
+      SIGHUP reads the TLS certificate again.
 
       Flags override environment variables (\(Setting.environmentPrefix)…), which override the \
       configuration file, which overrides the defaults. Addresses other than loopback are served \

@@ -67,7 +67,9 @@ struct ServerService: Sendable {
 
   /// Tells where the server listens, in the log and on standard output.
   private func announce(_ server: Server, _ authority: String) {
-    let line = "conversationd listening on \(certificate == nil ? "http" : "https")://\(authority)"
+    let url = "\(certificate == nil ? "http" : "https")://\(authority)"
+    let line = "conversationd listening on \(url)"
+    let dashboard = settings.api.hasDashboard ? "dashboard at \(url)/dashboard\n" : ""
     logger.info(
       "\(line)",
       metadata: [
@@ -83,7 +85,7 @@ struct ServerService: Sendable {
     logExpiry(certificate)
     // For whoever reads it; that nobody does is no reason not to serve.
     startThread("stdout") {
-      let bytes = Array("\(line)\n".utf8)
+      let bytes = Array("\(line)\n\(dashboard)".utf8)
       _ = write(STDOUT_FILENO, bytes, bytes.count)
     }
   }

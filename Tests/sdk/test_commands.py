@@ -241,13 +241,15 @@ def test_loopback_names_and_addresses_are_served(start, host):
 # What serve leaves on disk
 
 
-def test_the_address_is_one_line_and_all_that_serve_prints(start):
-    server = start()
+@pytest.mark.parametrize("has_dashboard", [True, False])
+def test_the_addresses_are_all_that_serve_prints(start, has_dashboard):
+    server = start(environment={} if has_dashboard else {"CONVERSATIOND_HTTP_DASHBOARD": "false"})
     assert re.fullmatch(
         rf"conversationd listening on http://127\.0\.0\.1:{server.port}\n", server.address_line)
     server.request("POST", "/v1/conversations")
     assert server.stop() == 0
-    assert server.process.stdout.read() == b""
+    dashboard = f"dashboard at {server.url}/dashboard\n" if has_dashboard else ""
+    assert server.process.stdout.read() == dashboard.encode()
 
 
 @pytest.mark.parametrize("umask", [0, 0o022, 0o077])

@@ -40,8 +40,8 @@ SETTINGS = {
         ["proxy.example.com", "10.0.0.0/33", "10.0.0.0/-1", "::1/129", "10.0.0/8", "10.0.0.1, ::1"],
         ("", "10.0.0.0/8 192.0.2.1 2001:db8::/32 ::1")),
     "http.open_metrics": (["yes", "0"], ("false", "true")),
-    "tls.certificate": ([], None),
-    "tls.private_key": ([], None),
+    "http.dashboard": (["yes", "0"], ("true", "false")),
+    "tls.certificate": ([], None), "tls.private_key": ([], None),
     "management.address": (
         ["unix:", "unix:relative", "127.0.0.1", "127.0.0.1:65536", "127.0.0.1:x", ":9090", "::1:9090"],
         None),

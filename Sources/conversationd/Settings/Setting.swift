@@ -114,6 +114,7 @@ struct Setting: Sendable {
       $1.api.trustedProxies = $0.words.compactMap { NetworkRange($0) }
     },
     Setting("http.open_metrics", .boolean, default: "false") { $1.api.hasOpenMetrics = $0.isTrue },
+    Setting("http.dashboard", .boolean, default: "true") { $1.api.hasDashboard = $0.isTrue },
   ]
 
   private static let tls = [
