@@ -28,7 +28,8 @@ def is_bash(path):
 
 BASH = [path for path in [*SCRIPTS.iterdir(), REPOSITORY / ".ci/run"] if is_bash(path)]
 PYTHON = [path for path in [*SCRIPTS.iterdir(), *SCRIPTS.glob("bench.d/*.py"),
-                            *(REPOSITORY / "Tests/sdk").glob("*.py")]
+                            *(REPOSITORY / "Tests/sdk").glob("*.py"),
+                            *(REPOSITORY / "Tests/browser").glob("*.py")]
           if path.is_file() and path not in BASH and path != PEERS]
 C_SOURCES = [path for folder in ["Sources", "Tests", "scripts"]
              for path in (REPOSITORY / folder).rglob("*.[ch]")]

@@ -79,8 +79,7 @@ function draw() {
   if (name !== current.name) {
     current.view?.leave();
     current = { name, view: makeView(name) };
-    fill(main, current.view?.element
-      ?? problem({ status: 404, message: "There is no such page." }, () => (location.hash = "#/")));
+    fill(main, current.view?.element ?? notFound());
     scrollTo(0, 0);
   }
   if (name === "conversations") {
@@ -95,6 +94,11 @@ function draw() {
   const title = pages.find(([one]) => one === page)?.[1] ?? "Not found";
   document.title = `${id ? `${id.slice(0, 13)}… · ` : ""}${title} · conversationd`;
 }
+
+const notFound = () => [
+  h("h1", { class: "unseen" }, "Not found"),
+  problem({ status: 404, message: "There is no such page." }),
+];
 
 function drawTop(page) {
   const { me } = session;

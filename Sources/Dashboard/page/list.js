@@ -1,6 +1,7 @@
 // The list of conversations: filters, the table, and the panel with one of them.
 
-import { countConversations, listConversations, metadataKeys, session } from "./api.js";
+import { ApiError, countConversations, listConversations, metadataKeys, session }
+  from "./api.js";
 import { BulkBar } from "./bulk.js";
 import { DetailView } from "./detail.js";
 import { button, fill, h } from "./dom.js";
@@ -39,7 +40,7 @@ export class ListView {
       clear: () => this.select([...this.selected.values()], false), reload: () => this.load(),
     });
     this.result = h("p", { class: "result", role: "status" });
-    this.newer = button(null, "", () => this.load(), { class: "new", hidden: true });
+    this.newer = button(null, "0 new", () => this.load(), { class: "new", hidden: true });
     this.more = h("div", { class: "more" });
     this.panel = h("aside", { class: "peek", "aria-label": "Conversation", hidden: true });
     this.detail = new DetailView({
@@ -65,8 +66,8 @@ export class ListView {
       { class: "field", "aria-haspopup": "dialog", "aria-expanded": "false" });
     this.order = tool("sort", "Newest first", chooseOrder);
     return h("div", { class: "list" },
+      h("h1", { class: "unseen" }, "Conversations"),
       h("div", { class: "list-main" },
-        h("h1", { class: "unseen" }, "Conversations"),
         h("div", { class: "filters" }, this.filter.element, this.time),
         h("div", { class: "toolbar" }, this.result, this.newer, h("span", { class: "gap" }),
           this.order, tool("columns", "Columns", chooseColumns),
@@ -244,8 +245,9 @@ export class ListView {
       this.newer.hidden = count === 0;
       this.newer.querySelector("span").textContent =
         `${page.has_more ? `${newMax}+` : count} new since ${time}`;
-    } catch {
+    } catch (error) {
       // Whoever looks at the list learns it from the next thing that he does.
+      if (error.name !== "AbortError" && !(error instanceof ApiError)) throw error;
     }
   }
 
