@@ -3,13 +3,19 @@
 #include <microhttpd.h>
 // libmicrohttpd's TLS is GnuTLS's: it hands out the sessions, and asks for certificates in their form.
 #include <gnutls/abstract.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 // MHD_start_daemon and MHD_get_connection_info are variadic, and Swift cannot call variadic C functions.
 
 /// What the server sets; every callback of libmicrohttpd gets `context` as its first argument.
 struct conversationd_daemon {
   void *context;
-  unsigned int eventLoops;
   unsigned int connectionsMax;
   unsigned int idleTimeoutSeconds;
   size_t connectionMemoryBytes;
@@ -22,7 +28,8 @@ struct conversationd_daemon {
   gnutls_certificate_retrieve_function2 *certificate;
 };
 
-/// Starts the event loops, which wait for MHD_add_connection; NULL when that fails.
+/// Starts a daemon that has no thread and no listening socket: it works in MHD_run_wait. NULL when that
+/// fails.
 static inline struct MHD_Daemon *conversationd_start_daemon(
     const struct conversationd_daemon *daemon) {
   struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
@@ -31,11 +38,10 @@ static inline struct MHD_Daemon *conversationd_start_daemon(
       {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
       {MHD_OPTION_END, 0, NULL}};
   return MHD_start_daemon(
-      MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET
+      MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET
           | (daemon->certificate ? MHD_USE_TLS : 0),
       0, NULL, NULL,
       daemon->received, daemon->context,
-      MHD_OPTION_THREAD_POOL_SIZE, daemon->eventLoops,
       MHD_OPTION_CONNECTION_LIMIT, daemon->connectionsMax,
       MHD_OPTION_CONNECTION_TIMEOUT, daemon->idleTimeoutSeconds,
       MHD_OPTION_CONNECTION_MEMORY_LIMIT, daemon->connectionMemoryBytes,
@@ -46,6 +52,69 @@ static inline struct MHD_Daemon *conversationd_start_daemon(
       MHD_OPTION_STRICT_FOR_CLIENT, 1,
       MHD_OPTION_ARRAY, daemon->certificate ? tls : plain,
       MHD_OPTION_END);
+}
+
+// epoll(7) for the event loop around a daemon. glibc's headers declare epoll and eventfd, but Swift does
+// not import them.
+
+/// The epoll set in which a daemon waits; -1 when it has none.
+static inline int conversationd_daemon_epoll(struct MHD_Daemon *daemon) {
+  const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD);
+  return info ? info->epoll_fd : -1;
+}
+
+/// Makes a descriptor that ends the wait of a daemon at each conversationd_wake, or an epoll set that ends
+/// it when something happens in it. libmicrohttpd overlooks events that have no pointer.
+///
+/// - Returns: -1 with errno.
+static inline int conversationd_add_waker(int epoll, bool is_set) {
+  int waker = is_set ? epoll_create1(EPOLL_CLOEXEC) : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = NULL};
+  if (waker >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, waker, &event) != 0) {
+    int code = errno;
+    close(waker);
+    errno = code;
+    return -1;
+  }
+  return waker;
+}
+
+static inline void conversationd_wake(int waker) {
+  eventfd_write(waker, 1);
+}
+
+/// Waits until something happens in an epoll set, without taking it out.
+static inline void conversationd_wait(int epoll, int milliseconds) {
+  struct pollfd descriptor = {.fd = epoll, .events = POLLIN};
+  poll(&descriptor, 1, milliseconds);
+}
+
+/// Has an epoll set tell once when the peer of a socket has finished sending.
+static inline void conversationd_watch_end(int epoll, int socket, void *context) {
+  struct epoll_event event = {.events = EPOLLRDHUP | EPOLLONESHOT, .data.ptr = context};
+  epoll_ctl(epoll, EPOLL_CTL_ADD, socket, &event);
+}
+
+static inline void conversationd_forget_end(int epoll, int socket) {
+  struct epoll_event event = {0};
+  epoll_ctl(epoll, EPOLL_CTL_DEL, socket, &event);
+}
+
+/// Takes the contexts of sockets whose peers have finished sending.
+///
+/// - Returns: How many; there may be more when it is `count`, which is at most 64.
+static inline int conversationd_take_ends(int epoll, void **contexts, int count) {
+  struct epoll_event events[64];
+  int found = epoll_wait(epoll, events, count, 0);
+  for (int index = 0; index < found; index++) contexts[index] = events[index].data.ptr;
+  return found;
+}
+
+/// Names the calling thread (pthread_setname_np(3)).
+static inline void conversationd_name_thread(const char *name) {
+  // Declared here because the header does so only for _GNU_SOURCE.
+  extern int pthread_setname_np(pthread_t thread, const char *name);
+  pthread_setname_np(pthread_self(), name);
 }
 
 /// The socket of a connection, which stays libmicrohttpd's; -1 when it has none.

@@ -4,21 +4,21 @@ internal import Glibc
 internal import Synchronization
 
 /// Accepts the connections of a listening socket, refuses those for which there is no room, and hands
-/// the others to libmicrohttpd's event loops.
+/// the others to the event loops.
 ///
 /// libmicrohttpd accepts by itself too, but cannot be told to stop without a race: its
 /// `MHD_quiesce_daemon` (0.9.75) and the event loops both take the socket out of the epoll set, and
 /// whichever comes second aborts the process.
 ///
-/// `@unchecked Sendable` because `sources` and `openSourceCount` are used by blocks of the serial queue
-/// alone once they run, and `daemon` may be used from any thread.
+/// `@unchecked Sendable` because `sources` and what changes are used by blocks of the serial queue
+/// alone once they run.
 final class Acceptor: @unchecked Sendable {
   /// How many are accepted before others get their turn on the queue, such as `stop`.
   private static let acceptedMax = 256
   /// How long to leave connections waiting when the process has no descriptor or memory for them.
   private static let pauseMilliseconds = 100
 
-  private let daemon: OpaquePointer
+  private let loops: [EventLoop]
   private let connections: ClientConnections
   /// nil once it is closed.
   private let socket: Mutex<ListeningSocket?>
@@ -27,13 +27,14 @@ final class Acceptor: @unchecked Sendable {
   private let descriptors: [Int32]
   private let sources: [any DispatchSourceRead]
   private var openSourceCount: Int
+  private var nextLoop = 0
 
   /// Begins to accept.
   init(
-    _ socket: consuming ListeningSocket, daemon: OpaquePointer, connections: ClientConnections
+    _ socket: consuming ListeningSocket, loops: [EventLoop], connections: ClientConnections
   ) {
     descriptors = socket.descriptors
-    self.daemon = daemon
+    self.loops = loops
     self.connections = connections
     self.socket = Mutex(socket)
     openSourceCount = descriptors.count
@@ -70,7 +71,7 @@ final class Acceptor: @unchecked Sendable {
       let code = withUnsafeMutablePointer(to: &address) { address in
         address.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
           let connection = Glibc.accept(descriptors[index], generic, &length)
-          if connection >= 0 { take(connection, from: address.pointee, generic, length) }
+          if connection >= 0 { take(connection, from: address.pointee, length: length) }
           return connection
         }
       }
@@ -83,18 +84,16 @@ final class Acceptor: @unchecked Sendable {
     }
   }
 
-  private func take(
-    _ connection: Int32, from storage: sockaddr_storage, _ address: UnsafePointer<sockaddr>,
-    _ length: socklen_t
-  ) {
-    guard connections.admit(connection, from: ClientAddress(storage)) else {
+  private func take(_ connection: Int32, from storage: sockaddr_storage, length: socklen_t) {
+    let address = ClientAddress(storage)
+    guard connections.admit(from: address) else {
       close(connection)
       return
     }
-    // From here on the descriptor is libmicrohttpd's, which closes it also when this fails.
-    if MHD_add_connection(daemon, connection, address, length) != .YES {
-      connections.remove(connection)
-    }
+    nextLoop = (nextLoop + 1) % loops.count
+    loops[nextLoop].take(
+      EventLoop.AcceptedConnection(
+        descriptor: connection, address: address, storage: storage, length: length))
   }
 
   private func pause(_ index: Int) {

@@ -4,29 +4,25 @@ internal import Glibc
 // What libmicrohttpd and GnuTLS call. The functions capture nothing: each recovers its object and
 // makes one call.
 
-/// An event loop takes a connection, or is about to close it.
+/// libmicrohttpd begins to serve a connection, or is about to close it.
 func connectionChanged(
-  context pointer: UnsafeMutableRawPointer?, connection: OpaquePointer?,
+  context: UnsafeMutableRawPointer?, connection: OpaquePointer?,
   client: UnsafeMutablePointer<UnsafeMutableRawPointer?>?, change: MHD_ConnectionNotificationCode
 ) {
-  let context = Unmanaged<ServerContext>.fromOpaque(pointer!).takeUnretainedValue()
+  let loop = Unmanaged<EventLoop>.fromOpaque(context!).takeUnretainedValue()
   switch change {
   case .CONNECTION_NOTIFY_STARTED:
-    let descriptor = conversationd_connection_socket(connection)
-    guard let admitted = context.connections[descriptor] else {
-      preconditionFailure("a connection that nobody admitted")
-    }
-    admitted.begin()
+    let taken = loop.begin(conversationd_connection_socket(connection))
     // Balanced by the release below.
-    client!.pointee = Unmanaged.passRetained(admitted).toOpaque()
+    client!.pointee = Unmanaged.passRetained(taken).toOpaque()
     if let session = conversationd_connection_session(connection) {
-      gnutls_session_set_ptr(session, pointer)
+      gnutls_session_set_ptr(session, context)
     }
   default:
     guard let retained = client?.pointee else { return }
     client?.pointee = nil
     let client = Unmanaged<ClientConnection>.fromOpaque(retained)
-    context.connections.remove(client.takeUnretainedValue().descriptor)
+    loop.end(client.takeUnretainedValue())
     client.release()
   }
 }
@@ -39,8 +35,8 @@ func certificateRequested(
   chainLength: UnsafeMutablePointer<UInt32>?, privateKey: UnsafeMutablePointer<gnutls_privkey_t?>?
 ) -> Int32 {
   let pointer = gnutls_session_get_ptr(session)
-  let context = Unmanaged<ServerContext>.fromOpaque(pointer!).takeUnretainedValue()
-  guard let certificate = context.certificate else { return -1 }
+  let loop = Unmanaged<EventLoop>.fromOpaque(pointer!).takeUnretainedValue()
+  guard let certificate = loop.server.certificate else { return -1 }
   chain!.pointee = certificate.chain
   chainLength!.pointee = certificate.chainLength
   privateKey!.pointee = certificate.privateKey
@@ -50,12 +46,12 @@ func certificateRequested(
 func requestStarted(
   context: UnsafeMutableRawPointer?, target: UnsafePointer<CChar>?, connection: OpaquePointer?
 ) -> UnsafeMutableRawPointer? {
-  let context = Unmanaged<ServerContext>.fromOpaque(context!).takeUnretainedValue()
+  let loop = Unmanaged<EventLoop>.fromOpaque(context!).takeUnretainedValue()
   let client = Unmanaged<ClientConnection>.fromOpaque(
     conversationd_connection_context(connection)!
   ).takeUnretainedValue()
   let exchange = Exchange(
-    context: context, connection: connection!, client: client, target: target!)
+    loop: loop, connection: connection!, client: client, target: target!)
   // Balanced by the release in `requestCompleted`, which libmicrohttpd calls for each started one.
   return Unmanaged.passRetained(exchange).toOpaque()
 }

@@ -1,5 +1,3 @@
-internal import Dispatch
-internal import Glibc
 internal import Synchronization
 
 /// How many connections there are and were, for whoever watches the server.
@@ -31,70 +29,43 @@ public final class ConnectionCounts: Sendable {
   }
 }
 
-/// The connections that are open, their limits, and the end of those whose client is late.
-///
-/// `@unchecked Sendable` because `timer` is set up before anybody else has the object, and
-/// cancelling it may be done from any thread.
-final class ClientConnections: @unchecked Sendable {
-  private static let checkInterval = DispatchTimeInterval.seconds(1)
-
-  private let limits: Limits
+/// How many connections are open, and their limits.
+final class ClientConnections: Sendable {
+  private let connectionsMax: Int
+  /// 0 for as many as there may be in all.
+  private let connectionsPerAddressMax: Int
   private let counts: ConnectionCounts
   private let state = Mutex(State())
-  private let timer = DispatchSource.makeTimerSource(
-    queue: DispatchQueue(label: "conversationd.connections"))
-
-  struct Limits: Sendable {
-    let connectionsMax: Int
-    /// 0 for as many as there may be in all.
-    let connectionsPerAddressMax: Int
-    let timeouts: ClientConnection.Timeouts
-  }
 
   private struct State {
-    var byDescriptor: [Int32: ClientConnection] = [:]
+    var openCount = 0
     var countByAddress: [ClientAddress: Int] = [:]
-
-    mutating func remove(_ descriptor: Int32) {
-      guard let connection = byDescriptor.removeValue(forKey: descriptor) else { return }
-      let count = countByAddress[connection.address.countedAs, default: 1] - 1
-      countByAddress[connection.address.countedAs] = count > 0 ? count : nil
-    }
   }
 
-  init(limits: Limits, counts: ConnectionCounts) {
-    self.limits = limits
+  init(connectionsMax: Int, connectionsPerAddressMax: Int, counts: ConnectionCounts) {
+    self.connectionsMax = connectionsMax
+    self.connectionsPerAddressMax = connectionsPerAddressMax
     self.counts = counts
-    timer.setEventHandler { [weak self] in self?.cutOffLateOnes() }
-    timer.schedule(deadline: .now() + Self.checkInterval, repeating: Self.checkInterval)
-    timer.resume()
-  }
-
-  deinit {
-    timer.cancel()
   }
 
   /// Counts a connection that was just accepted.
   ///
   /// - Returns: False when there is no room for it; whoever accepted it closes it then.
-  func admit(_ descriptor: Int32, from address: ClientAddress) -> Bool {
+  func admit(from address: ClientAddress) -> Bool {
     state.withLock { state in
-      // The number is used again only after its socket was closed, whatever became of that.
-      state.remove(descriptor)
-      let perAddressMax = limits.connectionsPerAddressMax
-      if state.byDescriptor.count >= limits.connectionsMax {
-        counts.count { $0.refusedAtLimit += 1 }
+      if state.openCount >= connectionsMax {
+        count { $0.refusedAtLimit += 1 }
         return false
       }
-      if perAddressMax > 0, state.countByAddress[address.countedAs, default: 0] >= perAddressMax {
-        counts.count { $0.refusedAtAddressLimit += 1 }
+      let ofAddress = state.countByAddress[address.countedAs, default: 0]
+      if connectionsPerAddressMax > 0, ofAddress >= connectionsPerAddressMax {
+        count { $0.refusedAtAddressLimit += 1 }
         return false
       }
-      state.byDescriptor[descriptor] = ClientConnection(
-        descriptor: descriptor, address: address, timeouts: limits.timeouts)
-      state.countByAddress[address.countedAs, default: 0] += 1
-      let openCount = state.byDescriptor.count
-      counts.count { counts in
+      state.countByAddress[address.countedAs] = ofAddress + 1
+      state.openCount += 1
+      let openCount = state.openCount
+      count { counts in
         counts.accepted += 1
         counts.open = openCount
       }
@@ -102,26 +73,19 @@ final class ClientConnections: @unchecked Sendable {
     }
   }
 
-  /// The connection of a socket that was admitted.
-  subscript(descriptor: Int32) -> ClientConnection? {
-    state.withLock { $0.byDescriptor[descriptor] }
-  }
-
-  /// The socket is about to be closed.
-  func remove(_ descriptor: Int32) {
+  /// The socket of a connection that was admitted is about to be closed.
+  func remove(_ address: ClientAddress) {
     state.withLock { state in
-      state.remove(descriptor)
-      let openCount = state.byDescriptor.count
-      counts.count { $0.open = openCount }
+      let ofAddress = state.countByAddress[address.countedAs, default: 1] - 1
+      state.countByAddress[address.countedAs] = ofAddress > 0 ? ofAddress : nil
+      state.openCount -= 1
+      let openCount = state.openCount
+      count { $0.open = openCount }
     }
   }
 
-  /// Under the lock, so that no socket is closed and its number used again meanwhile.
-  private func cutOffLateOnes() {
-    state.withLock { state in
-      let now = ClientConnection.now
-      let lateCount = state.byDescriptor.values.count { $0.cutOffIfLate(now: now) }
-      if lateCount > 0 { counts.count { $0.cutOff += lateCount } }
-    }
+  /// Counts something else.
+  func count(_ change: (inout sending ConnectionCounts.Values) -> Void) {
+    counts.count(change)
   }
 }

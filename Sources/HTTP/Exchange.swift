@@ -7,9 +7,8 @@ internal import Synchronization
 /// One request and its answer: receives the request in pieces, runs the handler once, and hands the
 /// answer to libmicrohttpd.
 ///
-/// `@unchecked Sendable` because only two threads touch it, one after the other: the event loop of
-/// its connection has all of it, except that whoever ends the task writes `response` before it
-/// sets `handover` to `.finished`, and the event loop reads `response` after it has seen that.
+/// `@unchecked Sendable` because only the thread of its event loop touches it. A task that ends on
+/// another thread has the loop go on.
 final class Exchange: @unchecked Sendable {
   /// How much content each request may have in any case, so that a small one finds room beside many
   /// large ones.
@@ -23,7 +22,7 @@ final class Exchange: @unchecked Sendable {
   /// Where handlers look at larger contents, one after the other.
   private static let largeContents = DispatchQueue(label: "conversationd.large-contents")
 
-  private let context: ServerContext
+  private let loop: EventLoop
   private let connection: OpaquePointer
   private let client: ClientConnection
   private let target: RequestTarget
@@ -43,35 +42,25 @@ final class Exchange: @unchecked Sendable {
   private var heldAnswerBytes = 0
   private var isWithoutRoom = false
   private var response: Response?
-  private let handover = Atomic<Handover>(.running)
-  private var wasSuspended = false
 
   private enum Phase {
     case headers, content, handler
   }
 
-  /// Who has the request while its task works (the task's end and the event loop race).
-  private enum Handover: Int, AtomicRepresentable {
-    /// The task has not ended, and the event loop has not suspended the connection.
-    case running
-    /// The task has ended.
-    case finished
-    /// The connection is suspended, and the task's end resumes it.
-    case suspended
-  }
+  private var context: ServerContext { loop.server }
 
   /// - Parameter target: The target as sent, which libmicrohttpd ends with a NUL.
   init(
-    context: ServerContext, connection: OpaquePointer, client: ClientConnection,
+    loop: EventLoop, connection: OpaquePointer, client: ClientConnection,
     target: UnsafePointer<CChar>
   ) {
-    self.context = context
+    self.loop = loop
     self.connection = connection
     self.client = client
     self.target = RequestTarget(Self.text(target))
-    context.requests.add(1, ordering: .relaxed)
-    client.requestBegins()
-    if HeaderRoom.isTooSmall(for: self.target, limit: context.headerBytesMax) { client.close() }
+    loop.requestBegan()
+    client.requestBegins(now: loop.now)
+    if HeaderRoom.isTooSmall(for: self.target, limit: loop.server.headerBytesMax) { client.close() }
   }
 
   /// Takes the next piece. libmicrohttpd calls this once with the header fields alone, once for each
@@ -80,6 +69,7 @@ final class Exchange: @unchecked Sendable {
   ///
   /// - Returns: False to close the connection without an answer.
   func receive(method: UnsafePointer<CChar>, content: UnsafeRawBufferPointer) -> Bool {
+    loop.requestWentOn()
     switch phase {
     case .headers:
       guard let known = HTTPRequest.Method(rawValue: String(cString: method)) else {
@@ -96,7 +86,7 @@ final class Exchange: @unchecked Sendable {
     case .content:
       return run(receivedBody)
     case .handler:
-      if handover.load(ordering: .acquiring) == .finished { return queueResponse() }
+      if let response { return queue(response) }
       suspend()
       return true
     }
@@ -104,12 +94,11 @@ final class Exchange: @unchecked Sendable {
 
   /// The connection is done with this request, answered or not.
   func complete() {
-    // After a suspension, libmicrohttpd reads in any case.
-    if !wasSuspended { client.noticeEndOfStream() }
-    client.requestCompleted()
+    client.isReceivingChunks = false
+    client.requestCompleted(now: loop.now)
     letGo()
-    context.heldAnswerBytes.subtract(heldAnswerBytes, ordering: .relaxed)
-    context.requests.subtract(1, ordering: .releasing)
+    context.letGoAnswer(heldAnswerBytes)
+    loop.requestEnded(client)
   }
 
   // MARK: Receiving
@@ -126,6 +115,7 @@ final class Exchange: @unchecked Sendable {
     // libmicrohttpd has seen that it is a number of 64 bits.
     length = headers.value(of: .contentLength).flatMap { UInt64($0) }
     isChunked = received.isChunked
+    client.isReceivingChunks = isChunked
     if let length, length > UInt64(context.bodyBytesMax) {
       return .tooLarge(bytesMax: context.bodyBytesMax)
     }
@@ -183,6 +173,7 @@ final class Exchange: @unchecked Sendable {
   }
 
   private func run(_ body: Request.Body, atHeader isAtHeader: Bool = false) -> Bool {
+    client.isReceivingChunks = false
     guard client.requestArrived() else { return false }
     return run(atHeader: isAtHeader) { context.handler(request(with: body)) }
   }
@@ -198,62 +189,55 @@ final class Exchange: @unchecked Sendable {
   /// - Parameter isAtHeader: Whether there may be content, which libmicrohttpd would read if it were
   ///   not suspended. After an answer it reads none, and closes.
   private func run(atHeader isAtHeader: Bool, _ call: () -> Answer?) -> Bool {
-    // Counted before it is checked, as `Server.stop` checks after it cut off: one of the two sees
-    // the other.
-    context.handlersRunning.add(1, ordering: .sequentiallyConsistent)
-    guard !context.isCutOff.load(ordering: .sequentiallyConsistent) else {
-      context.handlersRunning.subtract(1, ordering: .relaxed)
-      return false
-    }
-    let answer = call()
-    if answer != nil {
-      phase = .handler
-      if isAtHeader { LingeringClose.start(connection) }
-    }
+    guard !loop.isCutOff else { return false }
+    guard let answer = call() else { return true }
+    phase = .handler
+    if isAtHeader { LingeringClose.start(connection) }
     switch answer {
-    case nil:
-      context.handlersRunning.subtract(1, ordering: .releasing)
-      return true
     case .ready(let response):
-      context.handlersRunning.subtract(1, ordering: .releasing)
       return queue(response)
-    case .later(let respond) where body.count > Self.promptBytesMax:
-      Self.largeContents.async { Task.immediate { await self.finish(respond) } }
     case .later(let respond):
-      Task.immediate { await self.finish(respond) }
+      begin(respond)
     }
-    if handover.load(ordering: .acquiring) == .finished { return queueResponse() }
+    if let response { return queue(response) }
     if isAtHeader { suspend() }
     return true
   }
 
-  /// Lets the connection rest until the task has ended. The two may happen at the same time;
-  /// whichever comes second sees what the other did.
-  private func suspend() {
-    wasSuspended = true
-    MHD_suspend_connection(connection)
-    let (wasRunning, _) = handover.compareExchange(
-      expected: .running, desired: .suspended, ordering: .acquiringAndReleasing)
-    if !wasRunning { MHD_resume_connection(connection) }
+  private func begin(_ respond: @escaping @Sendable () async -> Response) {
+    loop.waitBegan()
+    if body.count > Self.promptBytesMax {
+      Self.largeContents.async { [loop] in
+        Task.immediate(executorPreference: loop) { await self.finish(respond) }
+      }
+    } else {
+      Task.immediate(executorPreference: loop) { await self.finish(respond) }
+    }
   }
 
   private func finish(_ respond: @Sendable () async -> Response) async {
-    response = await respond()
-    if handover.exchange(.finished, ordering: .acquiringAndReleasing) == .suspended {
-      MHD_resume_connection(connection)
-    }
-    context.handlersRunning.subtract(1, ordering: .releasing)
+    let response = await respond()
+    loop.perform { self.end(with: response) }
   }
 
-  private func queueResponse() -> Bool {
-    guard let response else { preconditionFailure("finished without a response") }
-    return queue(response)
+  private func end(with response: Response) {
+    self.response = response
+    if client.isSuspended {
+      client.isSuspended = false
+      MHD_resume_connection(connection)
+    }
+    loop.waitEnded()
+  }
+
+  /// Lets the connection rest until the task has ended.
+  private func suspend() {
+    client.isSuspended = true
+    MHD_suspend_connection(connection)
   }
 
   private func queue(_ response: Response) -> Bool {
-    client.answerBegins()
-    heldAnswerBytes = response.body.count
-    context.heldAnswerBytes.add(heldAnswerBytes, ordering: .relaxed)
+    client.answerBegins(now: loop.now)
+    heldAnswerBytes = context.holdAnswer(response.body.count)
     let answer = response.body.withUnsafeBytes { body in
       // libmicrohttpd takes a copy, and leaves the original as it is.
       MHD_create_response_from_buffer(

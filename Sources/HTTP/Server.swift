@@ -3,7 +3,7 @@ internal import Dispatch
 internal import Glibc
 internal import Synchronization
 
-/// An HTTP/1.1 server on libmicrohttpd's event loops.
+/// An HTTP/1.1 server: event loops, each with a libmicrohttpd of its own.
 ///
 /// Each request becomes one call of the handler, by the event loop that received it. What is ready
 /// then is sent there and then; what has to wait becomes a task, whose end resumes the connection.
@@ -69,7 +69,7 @@ public final class Server: Sendable {
   public let connectionsMax: Int
 
   private let context: ServerContext
-  private let daemon: Daemon
+  private let loops: [EventLoop]
   private let acceptor: Acceptor
 
   /// Starts to accept connections.
@@ -89,30 +89,40 @@ public final class Server: Sendable {
   ) throws(ListenError) {
     connectionsMax = connectionsThatFit(configuration)
     let connections = ClientConnections(
-      limits: ClientConnections.Limits(configuration, connectionsMax: connectionsMax),
-      counts: counts)
+      connectionsMax: connectionsMax,
+      connectionsPerAddressMax: configuration.connectionsPerAddressMax, counts: counts)
     context = ServerContext(
       configuration, connections: connections, certificate: certificate, gate: gate,
       handler: handler)
-    // Balanced by the release in `stop`, or right here when there is nothing to stop.
-    let retained = Unmanaged.passRetained(context)
-    var options = conversationd_daemon(
-      context: retained.toOpaque(), eventLoops: UInt32(configuration.eventLoops),
-      // We count, so this must never be reached: each loop gets its part of it, may have all of the
-      // connections, and counts those down that are closed a moment later than we do.
-      connectionsMax: UInt32((connectionsMax + 1024) * configuration.eventLoops),
+    let options = conversationd_daemon(
+      context: nil,
+      // We count, so this must never be reached: a loop may have all of the connections, and counts
+      // those down that are closed a moment later than we do.
+      connectionsMax: UInt32(connectionsMax + 1024),
       idleTimeoutSeconds: UInt32(configuration.idleTimeoutSeconds),
       connectionMemoryBytes: HeaderRoom.poolBytes(limit: configuration.headerBytesMax),
       connectionChanged: connectionChanged, started: requestStarted, received: requestReceived,
       completed: requestCompleted, unescape: leaveEscaped,
       certificate: certificate == nil ? nil : certificateRequested)
-    guard let handle = conversationd_start_daemon(&options) else {
-      let errorNumber = errno
-      retained.release()
-      throw .cannotStart(errorNumber: errorNumber)
+    loops = try Self.startLoops(configuration.eventLoops, of: context, options)
+    acceptor = Acceptor(socket, loops: loops, connections: connections)
+  }
+
+  private static func startLoops(
+    _ count: Int, of context: ServerContext, _ options: conversationd_daemon
+  ) throws(ListenError) -> [EventLoop] {
+    var loops: [EventLoop] = []
+    for _ in 0..<count {
+      let loop = EventLoop(server: context)
+      do {
+        try loop.start(options)
+      } catch {
+        for started in loops { started.stop() }
+        throw error
+      }
+      loops.append(loop)
     }
-    daemon = Daemon(handle: handle)
-    acceptor = Acceptor(socket, daemon: handle, connections: connections)
+    return loops
   }
 
   /// Shows another certificate from the next connection on; those that are open stay.
@@ -133,17 +143,16 @@ public final class Server: Sendable {
     await acceptor.stop()
 
     let deadline = ContinuousClock.now + timeout
-    while context.isBusy, .now < deadline {
+    while loops.contains(where: \.isBusy), .now < deadline {
       await Self.pause()
     }
-    // From here on no handler starts (see `Exchange.run`), so none can suspend its connection.
-    context.isCutOff.store(true, ordering: .sequentiallyConsistent)
-    while context.handlersRunning.load(ordering: .sequentiallyConsistent) > 0 {
+    // From here on no handler starts, so none can suspend its connection.
+    for loop in loops { await loop.cutOff() }
+    while loops.contains(where: \.isWaiting) {
       guard .now < deadline else { return false }
       await Self.pause()
     }
-    MHD_stop_daemon(daemon.handle)
-    Unmanaged.passUnretained(context).release()
+    for loop in loops { loop.stop() }
     return true
   }
 }
@@ -156,25 +165,6 @@ extension Server {
         continuation.resume()
       }
     }
-  }
-}
-
-/// The running daemon.
-///
-/// `@unchecked Sendable` because the pointer never changes, and libmicrohttpd's functions on a
-/// daemon may be called from any thread; that `stop` is called once is its caller's promise.
-private struct Daemon: @unchecked Sendable {
-  let handle: OpaquePointer
-}
-
-extension ClientConnections.Limits {
-  fileprivate init(_ configuration: Server.Configuration, connectionsMax: Int) {
-    self.init(
-      connectionsMax: connectionsMax,
-      connectionsPerAddressMax: configuration.connectionsPerAddressMax,
-      timeouts: ClientConnection.Timeouts(
-        idleMilliseconds: Int64(configuration.idleTimeoutSeconds) * 1000,
-        requestMilliseconds: Int64(configuration.requestTimeoutSeconds) * 1000))
   }
 }
 

@@ -1,11 +1,12 @@
 internal import Synchronization
 
-/// What the callbacks of one server share.
+/// What the event loops of one server share.
 final class ServerContext: Sendable {
   let headerBytesMax: Int
   let bodyBytesMax: Int
   let bodiesBytesMax: Int
   let connections: ClientConnections
+  let timeouts: ClientConnection.Timeouts
   let gate: Server.Gate
   let handler: Server.Handler
   /// The last one is shown. The others stay, since a handshake may be at work with one of them, and
@@ -14,15 +15,9 @@ final class ServerContext: Sendable {
   /// The contents of requests that are not completed, as far as they count.
   private let heldBytes = Atomic<Int>(0)
   /// The contents of their answers.
-  let heldAnswerBytes = Atomic<Int>(0)
+  private let heldAnswerBytes = Atomic<Int>(0)
   /// Set once; every answer from then on closes its connection.
   let isStopping = Atomic<Bool>(false)
-  /// Set once, after `isStopping`; requests from then on are dropped.
-  let isCutOff = Atomic<Bool>(false)
-  /// Requests whose target has arrived and that are not yet completed.
-  let requests = Atomic<Int>(0)
-  /// Calls of the handler that have not returned.
-  let handlersRunning = Atomic<Int>(0)
 
   init(
     _ configuration: Server.Configuration, connections: ClientConnections,
@@ -32,6 +27,9 @@ final class ServerContext: Sendable {
     bodyBytesMax = configuration.bodyBytesMax
     bodiesBytesMax = max(configuration.bodyBytesMax, configuration.bodiesBytesMax)
     self.connections = connections
+    timeouts = ClientConnection.Timeouts(
+      idleMilliseconds: Int64(configuration.idleTimeoutSeconds) * 1000,
+      requestMilliseconds: Int64(configuration.requestTimeoutSeconds) * 1000)
     self.gate = gate
     self.handler = handler
     certificates = Mutex(certificate.map { [$0] } ?? [])
@@ -46,7 +44,21 @@ final class ServerContext: Sendable {
 
   /// The request does not keep it any more.
   func letGo(_ count: Int) {
-    heldBytes.subtract(count, ordering: .relaxed)
+    if count > 0 { heldBytes.subtract(count, ordering: .relaxed) }
+  }
+
+  /// Counts the content of an answer, unless it is a small one.
+  ///
+  /// - Returns: What is to be let go of when it was taken.
+  func holdAnswer(_ count: Int) -> Int {
+    guard count > Exchange.freeBytes else { return 0 }
+    heldAnswerBytes.add(count, ordering: .relaxed)
+    return count
+  }
+
+  /// The content of an answer is not kept any more.
+  func letGoAnswer(_ count: Int) {
+    if count > 0 { heldAnswerBytes.subtract(count, ordering: .relaxed) }
   }
 
   /// Whether the answers that wait to be taken fill the memory for them.
@@ -59,9 +71,5 @@ final class ServerContext: Sendable {
       precondition(!certificates.isEmpty, "a server of plain HTTP shows no certificate")
       certificates.append(certificate)
     }
-  }
-
-  var isBusy: Bool {
-    requests.load(ordering: .acquiring) > 0 || handlersRunning.load(ordering: .acquiring) > 0
   }
 }

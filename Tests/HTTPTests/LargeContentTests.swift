@@ -28,7 +28,7 @@ import Testing
       }
     }
     #expect(
-      threads.withLock { $0.map { $0.hasPrefix("MHD-") } }
+      threads.withLock { $0.map { $0.hasPrefix("http-") } }
         == [Bool](repeating: isOnEventLoop, count: 3))
   }
 

@@ -121,11 +121,11 @@ private func comeAndGo(port: Int, round: Int) throws {
   }
 }
 
-/// How many threads of this process are libmicrohttpd's.
+/// How many threads of this process are event loops.
 private func eventLoopCount() -> Int {
   let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? []
   return threads.count { thread in
     let name = try? String(contentsOfFile: "/proc/self/task/\(thread)/comm", encoding: .utf8)
-    return name?.hasPrefix("MHD-") == true
+    return name?.hasPrefix("http-") == true
   }
 }

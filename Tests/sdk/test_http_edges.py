@@ -165,9 +165,10 @@ CHUNKS = {
     "with a trailer that is none": (chunks(b"2\r\n{}\r\n0\r\nno colon\r\n\r\n"), 400),
     "with very many trailers": (
         chunks(b"2\r\n{}\r\n0\r\n" + 10_000 * b"X-A: b\r\n" + b"\r\n"), 431),
-    # libmicrohttpd has no other word for these two.
-    "with a very long size": (chunks(100_000 * b"0" + b"2\r\n{}\r\n0\r\n\r\n"), 500),
-    "with a very long extension": (chunks(b"2;" + 100_000 * b"a" + b"\r\n{}\r\n0\r\n\r\n"), 500),
+    # libmicrohttpd has no answer for these two.
+    "with a very long size": (chunks(100_000 * b"0" + b"2\r\n{}\r\n0\r\n\r\n"), None),
+    "with a very long extension": (
+        chunks(b"2;" + 100_000 * b"a" + b"\r\n{}\r\n0\r\n\r\n"), None),
 }
 HEADS = {
     "no Host": (head(HEALTH), 400),
