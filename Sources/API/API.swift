@@ -81,11 +81,9 @@ public struct API: Sendable {
   }
 
   // Nobody shall take an answer for a page that is none.
-  private static let fieldsOfAll: HTTPFields = [
+  private static let fieldsOfAll: HeaderFields = [
     .openAIVersion: "2020-10-01", .xContentTypeOptions: "nosniff",
   ]
-  // What is answered may be secret and is out of date soon.
-  private static let notCached = HTTPField(name: .cacheControl, value: "no-store")
 
   /// A request on its way, and what became known of it for its answer's header fields and the metrics.
   struct Progress {
@@ -164,15 +162,15 @@ public struct API: Sendable {
     _ progress: Progress, _ response: consuming Response, code: String? = nil
   ) -> Response {
     let elapsed = ContinuousClock.now - progress.start
-    response.headers.append(HTTPField(name: .requestID, value: progress.id.description))
-    response.headers.append(
-      HTTPField(name: .openAIProcessingMilliseconds, value: String(elapsed.wholeMilliseconds)))
+    response.headers.append(.requestID, progress.id.description)
+    response.headers.append(.openAIProcessingMilliseconds, String(elapsed.wholeMilliseconds))
     response.headers.append(contentsOf: Self.fieldsOfAll)
-    if !progress.isForBrowsers || response.headers.value(of: .cacheControl) == nil {
-      response.headers.append(Self.notCached)
+    if !progress.isForBrowsers || !response.headers.contains(.cacheControl) {
+      // What is answered may be secret and is out of date soon.
+      response.headers.append(.cacheControl, "no-store")
     }
     if let allowance = progress.allowance {
-      for field in allowance.headers { response.headers.append(field) }
+      response.headers.append(contentsOf: allowance.headers)
     }
     crossOrigin.expose(&response, to: progress.request)
     metrics.answered(
@@ -260,7 +258,7 @@ public struct API: Sendable {
   private func query(
     of request: Request
   ) throws(APIError) -> [(name: String, value: String)] {
-    guard request.target.query != nil else { return [] }
+    guard request.target.hasQuery else { return [] }
     do {
       return try request.target.queryParameters()
     } catch {
@@ -289,8 +287,8 @@ struct Call: Sendable {
 extension Response {
   /// A JSON answer.
   init(status: HTTPResponse.Status = .ok, json: JSONBody) {
-    self.init(
-      status: status, headers: [.contentType: "application/json"], body: json.bytes)
+    self.init(status: status, body: json.bytes)
+    headers.append(.contentType, "application/json")
   }
 }
 

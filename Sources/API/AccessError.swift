@@ -1,3 +1,4 @@
+internal import HTTP
 internal import HTTPTypes
 
 /// Why whoever asks is not answered.

@@ -21,10 +21,10 @@ extension API {
     }
     guard let key = Self.bearerToken(in: request.headers) else { throw .access(.missingKey) }
     let access = try rethrowing { () throws(RepositoryError) in
-      try snapshot.access(keyHash: APIKey.hash(of: key))
+      try snapshot.access(key: key)
     }
     guard let access else { throw .access(.incorrectKey(key)) }
-    let project = request.headers.value(of: .openAIProject)
+    let project = request.headers[.openAIProject]
     guard project?.hasSameBytes(as: access.projectName) != false else {
       throw .access(.otherProject(own: access.projectName))
     }
@@ -40,15 +40,16 @@ extension API {
   }
 
   /// - Returns: What follows `Bearer`, whatever its case; nil when there is no such field.
-  private static func bearerToken(in headers: HTTPFields) -> String? {
-    guard let field = headers.value(of: .authorization) else { return nil }
+  private static func bearerToken(in headers: HeaderFields) -> String? {
+    guard let field = headers[.authorization] else { return nil }
     let bytes = field.utf8Span.span
     let scheme = "bearer "
     let prefix = scheme.utf8Span.span
     guard bytes.count > prefix.count,
       prefix.indices.allSatisfy({ bytes[$0] | 0x20 == prefix[$0] })
     else { return nil }
-    let token = Substring(field.utf8.dropFirst(prefix.count).drop { $0 == UInt8(ascii: " ") })
-    return token.isEmpty ? nil : String(token)
+    var start = prefix.count
+    while start < bytes.count, bytes[start] == UInt8(ascii: " ") { start += 1 }
+    return start == bytes.count ? nil : String(field.utf8.dropFirst(start))
   }
 }

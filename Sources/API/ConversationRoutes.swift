@@ -110,7 +110,7 @@ extension API {
   func idempotencyKey(
     _ request: Request, path: String? = nil
   ) throws(APIError) -> IdempotencyKey? {
-    guard let text = request.headers.value(of: .idempotencyKey),
+    guard let text = request.headers[.idempotencyKey],
       case .bytes(let body) = request.body
     else { return nil }
     let bytes = path.map { Array($0.utf8) + [0] + body } ?? body
@@ -132,7 +132,7 @@ extension API {
 extension Response {
   init(_ conversation: Conversation) {
     self.init(json: .conversation(conversation))
-    headers[.eTag] = conversation.contentHash.entityTag
+    headers.append(.eTag, conversation.contentHash.entityTag)
   }
 
   fileprivate init(_ answer: StoredResponse) {

@@ -26,7 +26,7 @@ struct CrossOrigin: Sendable {
     guard request.method == .options, allows(request),
       request.headers[.accessControlRequestMethod] != nil
     else { return nil }
-    var headers: HTTPFields = [
+    var headers: HeaderFields = [
       .accessControlAllowMethods: "GET, HEAD, POST, PATCH, DELETE",
       .accessControlMaxAge: String(Self.preflightSeconds),
     ]
@@ -41,7 +41,7 @@ struct CrossOrigin: Sendable {
 
   /// Whether the request comes from a page of an allowed origin.
   func allows(_ request: Request) -> Bool {
-    guard !origins.isEmpty, let origin = request.headers.value(of: .origin) else { return false }
+    guard !origins.isEmpty, let origin = request.headers[.origin] else { return false }
     return origins.contains { $0.utf8.elementsEqual(origin.utf8) }
   }
 

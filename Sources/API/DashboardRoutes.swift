@@ -8,7 +8,7 @@ extension API {
   func dashboard(_ call: Call) -> Response {
     var response = Response(Dashboard.page, cacheControl: "no-cache")
     response.headers[.eTag] = "\"\(Dashboard.version)\""
-    if let field = call.request.headers.value(of: .ifNoneMatch), Self.namesThePage(field) {
+    if let field = call.request.headers[.ifNoneMatch], Self.namesThePage(field) {
       response.status = .notModified
     }
     return response

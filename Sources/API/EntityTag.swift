@@ -7,11 +7,11 @@ extension Precondition {
   ///
   /// A field that is not of their form names nothing: an `If-Match` of that kind is never fulfilled,
   /// so that nothing is changed by mistake, and an `If-None-Match` always is.
-  init(_ headers: HTTPFields) {
+  init(_ headers: HeaderFields) {
     self.init(
       // The comparison is the strong one: what a weak tag names is not known byte for byte.
-      ifMatch: headers.value(of: .ifMatch).map { Contents($0) { !$0.isWeak } },
-      ifNoneMatch: headers.value(of: .ifNoneMatch).map { Contents($0) { _ in true } })
+      ifMatch: headers[.ifMatch].map { Contents($0) { !$0.isWeak } },
+      ifNoneMatch: headers[.ifNoneMatch].map { Contents($0) { _ in true } })
   }
 }
 

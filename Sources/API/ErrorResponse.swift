@@ -11,7 +11,7 @@ struct ErrorResponse {
   let message: String
   var param: String?
   var code: String?
-  var headers: HTTPFields = [:]
+  var headers: HeaderFields = [:]
 
   /// Why a request was refused, for the metrics: the code, or else what the status says.
   var reason: String {
@@ -27,7 +27,7 @@ struct ErrorResponse {
   static let retryAfterSeconds = "1"
 
   /// What a 401 must say (RFC 9110, section 15.5.2).
-  static let challenge: HTTPFields = [.wwwAuthenticate: "Bearer"]
+  static let challenge: HeaderFields = [.wwwAuthenticate: "Bearer"]
 
   /// The whole answer.
   var response: Response {
@@ -40,7 +40,7 @@ struct ErrorResponse {
     var response = Response(
       status: status,
       json: .error(message: message, type: type, param: param, code: code))
-    for field in headers { response.headers.append(field) }
+    response.headers.append(contentsOf: headers)
     return response
   }
 
@@ -111,7 +111,7 @@ struct ErrorResponse {
 
   init(
     _ status: HTTPResponse.Status, _ message: String, param: String? = nil, code: String? = nil,
-    headers: HTTPFields = [:]
+    headers: HeaderFields = [:]
   ) {
     self.status = status
     self.message = message

@@ -144,11 +144,11 @@ extension JSONWriter {
     integer(conversation.createdAt)
     raw(#","metadata":{"#)
     var separator: StaticString = ""
-    for pair in conversation.metadata.pairs {
+    conversation.metadata.forEach { key, value in
       raw(separator)
-      string(pair.key)
+      string(utf8: key)
       raw(":")
-      string(pair.value)
+      string(utf8: value)
       separator = ","
     }
     raw("}")

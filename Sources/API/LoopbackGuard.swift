@@ -9,9 +9,9 @@ enum LoopbackGuard {
   /// - Throws: `.access`.
   static func admit(_ request: Request, crossOrigin: CrossOrigin) throws(APIError) {
     // HTTP/1.1 demands the field, and the server refuses requests without it; browsers send it.
-    let host = request.target.authority ?? request.headers.value(of: .host)
+    let host = request.target.authority ?? request.headers[.host]
     if let host, !isLoopback(host) { throw .access(.hostNotLoopback(host)) }
-    if let origin = request.headers.value(of: .origin),
+    if let origin = request.headers[.origin],
       origin.lowercased() != "http://\(host?.lowercased() ?? "")",
       origin.lowercased() != "https://\(host?.lowercased() ?? "")", !crossOrigin.allows(request)
     {

@@ -22,7 +22,7 @@ extension API {
     case .user: break
     case .machine:
       // A web page whose own name leads to loopback names itself here (DNS rebinding).
-      let host = request.target.authority ?? request.headers.value(of: .host)
+      let host = request.target.authority ?? request.headers[.host]
       if let host, !LoopbackGuard.isLoopback(host) {
         throw .access(.managementHostNotLoopback(host))
       }

@@ -1,3 +1,4 @@
+internal import HTTP
 internal import HTTPTypes
 internal import Synchronization
 
@@ -55,7 +56,7 @@ final class RateLimit: Sendable {
 
 extension RateLimit.Allowance {
   /// As OpenAI's service tells it.
-  var headers: HTTPFields {
+  var headers: HeaderFields {
     [
       .rateLimitRequests: String(limit), .rateLimitRemaining: String(remaining),
       .rateLimitReset: reset.shown,

@@ -1,4 +1,5 @@
 internal import Conversations
+internal import HTTP
 internal import HTTPTypes
 internal import Repository
 

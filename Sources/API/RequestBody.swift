@@ -23,13 +23,13 @@ struct RequestBody {
       object = nil
       return
     }
-    if let encoding = request.headers.value(of: .contentEncoding) {
+    if let encoding = request.headers[.contentEncoding] {
       let isPlain = encoding.split(separator: ",").allSatisfy {
         ["", "identity"].contains($0.trimming(" \t").lowercased())
       }
       guard isPlain else { throw .body(.unsupportedContentEncoding(encoding)) }
     }
-    if let contentType = request.headers.value(of: .contentType) {
+    if let contentType = request.headers[.contentType] {
       // Bytes are looked at: a semicolon and a combining mark after it are one `Character`, and
       // U+037E is equal to a semicolon.
       let bytes = contentType.utf8.prefix { $0 != UInt8(ascii: ";") }

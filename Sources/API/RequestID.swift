@@ -11,28 +11,24 @@ struct RequestID: CustomStringConvertible, Sendable {
   /// The most characters of a client's own id that the log takes.
   private static let clientIDLengthMax = 512
 
-  private static let secret = UInt128.random(in: 0...(.max))
+  private static let secret = UInt64.random(in: 0...(.max))
+  private static let run = UInt64.random(in: 0...(.max))
   private static let count = Atomic<UInt64>(0)
 
   /// Counts, and hides the count by a keyed hash (SipHash), so that no client learns how many requests
-  /// there were. To draw each from the system's generator would take two calls of the system.
+  /// there were; the other half tells one run of the service from another. To draw each from the system's
+  /// generator would take two calls of the system.
   init() {
-    let number = Self.count.add(1, ordering: .relaxed).oldValue
-    let (high, low) = (Self.hash(number, 0), Self.hash(number, 1))
-    description = "req_" + String(hexadecimal: UInt128(high) << 64 | UInt128(low))
-  }
-
-  private static func hash(_ number: UInt64, _ half: UInt8) -> UInt64 {
     var hasher = Hasher()
-    hasher.combine(secret)
-    hasher.combine(number)
-    hasher.combine(half)
-    return UInt64(bitPattern: Int64(hasher.finalize()))
+    hasher.combine(Self.secret)
+    hasher.combine(Self.count.add(1, ordering: .relaxed).oldValue)
+    let digits = UInt128(UInt64(bitPattern: Int64(hasher.finalize())))
+    description = "req_" + String(hexadecimal: digits << 64 | UInt128(Self.run))
   }
 
   /// The client's own id, when it sent one that may stand in a log: visible ASCII and spaces.
-  static func clientID(in headers: HTTPFields) -> String? {
-    guard let id = headers.value(of: .clientRequestID), !id.isEmpty,
+  static func clientID(in headers: HeaderFields) -> String? {
+    guard let id = headers[.clientRequestID], !id.isEmpty,
       id.utf8.count <= clientIDLengthMax,
       id.utf8.allSatisfy({ (0x20...0x7e).contains($0) })
     else { return nil }

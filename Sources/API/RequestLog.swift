@@ -43,7 +43,7 @@ extension API {
       fields["client_request_id"] = "\(clientID.visibleASCII())"
     }
     if let parent = request.traceParent { fields["traceparent"] = "\(parent)" }
-    if let agent = request.headers.value(of: .userAgent) {
+    if let agent = request.headers[.userAgent] {
       let shown = agent.visibleASCII(bytesMax: Self.userAgentBytesMax, keepsSpaces: true)
       fields["user_agent"] = "\(shown)"
     }
@@ -59,7 +59,7 @@ extension Request {
     func isTrusted(_ address: ClientAddress) -> Bool {
       trustedProxies.contains { $0.contains(address) }
     }
-    guard isTrusted(client), let forwarded = headers.value(of: .xForwardedFor) else {
+    guard isTrusted(client), let forwarded = headers[.xForwardedFor] else {
       return client
     }
     for entry in forwarded.split(separator: ",").reversed() {
@@ -74,13 +74,13 @@ extension Request {
   /// How much content it has; nil when the server did not take it and it does not say.
   fileprivate var contentBytes: Int? {
     if case .bytes(let bytes) = body { return bytes.count }
-    return headers.value(of: .contentLength).flatMap { Int($0) }
+    return headers[.contentLength].flatMap { Int($0) }
   }
 
   /// The field `traceparent`, if it has the form of version 00
   /// (https://www.w3.org/TR/trace-context/#traceparent-header).
   fileprivate var traceParent: String? {
-    guard let field = headers.value(of: .traceParent), field.utf8.count == 55 else { return nil }
+    guard let field = headers[.traceParent], field.utf8.count == 55 else { return nil }
     let parts = field.split(separator: "-", omittingEmptySubsequences: false)
     guard parts.map(\.utf8.count) == [2, 32, 16, 2], parts[0] == "00",
       parts.allSatisfy({ $0.utf8.allSatisfy(\.isLowercaseHexDigit) }),

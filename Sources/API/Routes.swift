@@ -62,7 +62,7 @@ struct Route: Sendable {
   }
 
   private enum Segment: Sendable {
-    case literal(String)
+    case literal([UInt8])
     case parameter
   }
 
@@ -145,7 +145,7 @@ struct Route: Sendable {
     self.audience = audience
     self.operations = operations
     segments = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map {
-      $0.hasPrefix("{") ? .parameter : .literal(String($0))
+      $0.hasPrefix("{") ? .parameter : .literal(Array($0.utf8))
     }
   }
 
@@ -162,10 +162,10 @@ struct Route: Sendable {
   ///
   /// - Throws: `.unknownRoute`, `.malformedTarget`.
   static func find(_ request: Request) throws(APIError) -> Match {
-    guard request.target.path.hasPrefix("/") else {
+    guard request.target.isAbsolutePath else {
       throw .unknownRoute(method: request.method, path: request.target.path)
     }
-    let segments: [String]
+    let segments: RequestTarget.PathSegments
     do {
       segments = try request.target.pathSegments()
     } catch {
@@ -197,14 +197,18 @@ struct Route: Sendable {
   }
 
   /// - Returns: nil when the path is another one. A parameter is never empty.
-  private func parameters(in candidate: [String]) -> [String]? {
+  private func parameters(in candidate: RequestTarget.PathSegments) -> [String]? {
     guard candidate.count == segments.count else { return nil }
-    var parameters: [String] = []
-    for (segment, text) in zip(segments, candidate) {
+    for (index, segment) in segments.enumerated() {
       switch segment {
-      case .literal(let literal): if !literal.hasSameBytes(as: text) { return nil }
-      case .parameter: if text.isEmpty { return nil } else { parameters.append(text) }
+      case .literal(let literal):
+        if !candidate.isSame(at: index, as: literal) { return nil }
+      case .parameter: if candidate.isEmpty(at: index) { return nil }
       }
+    }
+    var parameters: [String] = []
+    for (index, segment) in segments.enumerated() {
+      if case .parameter = segment { parameters.append(candidate[index]) }
     }
     return parameters
   }

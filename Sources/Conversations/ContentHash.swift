@@ -25,22 +25,12 @@ public struct ContentHash: Hashable, Sendable, CustomStringConvertible {
   init(of conversation: Conversation) {
     // One buffer and one call of the library.
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(512)
+    bytes.reserveCapacity(conversation.metadata.block.count + 64)
     bytes.append(Self.formVersion)
     bytes.append(contentsOf: conversation.id.description.utf8)
-    for pair in conversation.metadata.pairs {
-      Self.append(pair.key, to: &bytes)
-      Self.append(pair.value, to: &bytes)
-    }
+    // With the length before each text, so that no two sets of pairs give the same bytes.
+    bytes.append(contentsOf: conversation.metadata.block)
     value = SHA256.hash(bytes.span) { UInt128(bigEndian: $0.load(as: UInt128.self)) }
-  }
-
-  /// With the length before the text, so that no two sets of pairs give the same bytes.
-  private static func append(_ text: String, to bytes: inout [UInt8]) {
-    let count = UInt16(text.utf8.count)
-    bytes.append(UInt8(count >> 8))
-    bytes.append(UInt8(count & 0xff))
-    text.utf8Span.span.withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
   }
 }
 

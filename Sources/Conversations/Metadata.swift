@@ -32,6 +32,11 @@ public struct Metadata: Sendable {
       self.value = value
     }
 
+    fileprivate init(validKey key: String, validValue value: String) {
+      self.key = key
+      self.value = value
+    }
+
     /// The length in code points, when it is over the limit. Most strings have fewer bytes than the
     /// limit has code points, and need no counting.
     private static func length(of text: String, over limit: Int) -> Int? {
@@ -41,11 +46,39 @@ public struct Metadata: Sendable {
     }
   }
 
-  /// The pairs, sorted by key.
-  public let pairs: [Pair]
+  /// The pairs as bytes, sorted by key: of each the length of the key in bytes (2, big endian), the key,
+  /// and the value in the same way. One object for all of them: most sets are read from the database,
+  /// written as JSON and hashed, and no pair of them is looked at by itself.
+  let block: [UInt8]
+  private static let lengthBytes = 2
 
   /// No pairs.
   public static let empty = Metadata(sorted: [])
+
+  /// The pairs, sorted by key; made for each call.
+  public var pairs: [Pair] {
+    var pairs: [Pair] = []
+    pairs.reserveCapacity(Self.pairsMax)
+    forEach { key, value in pairs.append(Pair(validKey: key.text, validValue: value.text)) }
+    return pairs
+  }
+
+  /// Calls a function with the UTF-8 of each key and value, in the order of the keys.
+  public func forEach(_ body: (_ key: Span<UInt8>, _ value: Span<UInt8>) -> Void) {
+    let bytes = block.span
+    var start = 0
+    while start < bytes.count {
+      let key = Self.text(in: bytes, at: start)
+      let value = Self.text(in: bytes, at: key.upperBound)
+      body(bytes.extracting(key), bytes.extracting(value))
+      start = value.upperBound
+    }
+  }
+
+  private static func text(in bytes: Span<UInt8>, at start: Int) -> Range<Int> {
+    let count = Int(bytes[start]) << 8 | Int(bytes[start + 1])
+    return start + lengthBytes..<start + lengthBytes + count
+  }
 
   /// Makes a set of pairs in any order.
   ///
@@ -97,17 +130,65 @@ public struct Metadata: Sendable {
   }
 
   private init(sorted pairs: [Pair]) {
-    self.pairs = pairs
+    var builder = Builder()
+    for pair in pairs {
+      builder.add(pair.key.utf8Span.span)
+      builder.add(pair.value.utf8Span.span)
+    }
+    block = builder.block
+  }
+
+  private init(block: [UInt8]) {
+    self.block = block
+  }
+
+  /// Puts a set together from the pairs that a database has, without a string of any.
+  public struct Builder {
+    fileprivate private(set) var block: [UInt8] = []
+    private var count = 0
+    private var lastKey: Range<Int>?
+
+    /// No pairs yet.
+    public init() {
+      block.reserveCapacity(512)
+    }
+
+    /// Adds a pair.
+    ///
+    /// - Parameters:
+    ///   - key: Its key, which sorts after the one before.
+    ///   - value: Its value.
+    /// - Returns: Whether that leaves a valid set: false when a rule is broken, a text is not UTF-8, or a
+    ///   key does not sort after the one before.
+    public mutating func add(key: Span<UInt8>, value: Span<UInt8>) -> Bool {
+      count += 1
+      guard count <= pairsMax, key.isValid(lengthMax: keyLengthMax),
+        value.isValid(lengthMax: valueLengthMax)
+      else { return false }
+      if let lastKey {
+        guard block.span.extracting(lastKey).precedes(key) else { return false }
+      }
+      let start = block.count + lengthBytes
+      lastKey = start..<start + key.count
+      add(key)
+      add(value)
+      return true
+    }
+
+    fileprivate mutating func add(_ text: Span<UInt8>) {
+      block.append(UInt8(text.count >> 8))
+      block.append(UInt8(text.count & 0xff))
+      text.withUnsafeBufferPointer { block.append(contentsOf: $0) }
+    }
+
+    /// The set.
+    public var metadata: Metadata { Metadata(block: block) }
   }
 }
 
 extension Metadata: Equatable {
   /// Whether both have the same bytes.
-  public static func == (left: Metadata, right: Metadata) -> Bool {
-    left.pairs.elementsEqual(right.pairs) {
-      $0.key.hasSameBytes(as: $1.key) && $0.value.hasSameBytes(as: $1.value)
-    }
-  }
+  public static func == (left: Metadata, right: Metadata) -> Bool { left.block == right.block }
 }
 
 /// Which rule of a set is broken, with the facts; the words for people are made elsewhere.
@@ -139,11 +220,47 @@ extension String {
   }
 
   /// Code point order, which is the order of UTF-8 bytes.
-  public func precedes(_ other: String) -> Bool {
-    let (bytes, others) = (utf8Span.span, other.utf8Span.span)
-    for index in 0..<min(bytes.count, others.count) where bytes[index] != others[index] {
-      return bytes[index] < others[index]
+  public func precedes(_ other: String) -> Bool { utf8Span.span.precedes(other.utf8Span.span) }
+}
+
+extension Span<UInt8> {
+  fileprivate var text: String {
+    withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+  }
+
+  fileprivate func precedes(_ other: Span<UInt8>) -> Bool {
+    for index in 0..<Swift.min(count, other.count) where self[index] != other[index] {
+      return self[index] < other[index]
     }
-    return bytes.count < others.count
+    return count < other.count
+  }
+
+  /// Whether the bytes are UTF-8 without U+0000, of so many code points at most.
+  fileprivate func isValid(lengthMax: Int) -> Bool {
+    // Most are plain ASCII; bytes are looked at eight at a time.
+    if count <= lengthMax, isASCIIWithoutNUL { return true }
+    guard let text = try? UTF8Span(validating: self), count <= 4 * lengthMax else { return false }
+    let string = String(copying: text)
+    return !string.containsNUL && string.unicodeScalars.count <= lengthMax
+  }
+
+  private var isASCIIWithoutNUL: Bool {
+    withUnsafeBytes { bytes in
+      let highBits: UInt64 = 0x8080_8080_8080_8080
+      let ones: UInt64 = 0x0101_0101_0101_0101
+      var found: UInt64 = 0
+      var index = 0
+      while index + 8 <= bytes.count {
+        let word = bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+        // The high bit of a byte: it is over 0x7f, or 0. A borrow may set one too many, next to a 0.
+        found |= word | (word &- ones)
+        index += 8
+      }
+      while index < bytes.count {
+        found |= UInt64(bytes[index] &- 1 | bytes[index])
+        index += 1
+      }
+      return found & highBits == 0
+    }
   }
 }

@@ -68,7 +68,7 @@ final class ClientConnection {
   /// Whether something has arrived that libmicrohttpd has not read.
   var hasUnreadContent: Bool {
     var byte: UInt8 = 0
-    return recv(descriptor, &byte, 1, Int32(MSG_PEEK.rawValue | MSG_DONTWAIT.rawValue)) > 0
+    return recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) > 0
   }
 
   /// Ends the connection if its client is late.

@@ -29,7 +29,7 @@ final class Exchange: @unchecked Sendable {
 
   private var phase = Phase.headers
   private var method = HTTPRequest.Method.get
-  private var headers = HTTPFields()
+  private var headers = HeaderFields()
   /// What the header counts, of `HeaderRoom`.
   private var headerBytes = 0
   /// As the header says; nil for content in chunks, and without one.
@@ -57,7 +57,7 @@ final class Exchange: @unchecked Sendable {
     self.loop = loop
     self.connection = connection
     self.client = client
-    self.target = RequestTarget(Self.text(target))
+    self.target = RequestTarget(target)
     loop.requestBegan()
     client.requestBegins(now: loop.now)
     if HeaderRoom.isTooSmall(for: self.target, limit: loop.server.headerBytesMax) { client.close() }
@@ -105,7 +105,8 @@ final class Exchange: @unchecked Sendable {
 
   /// - Returns: Why the content is not to be read, if it is not.
   private func readHeaders(after requestLine: UnsafePointer<CChar>) -> Request.Body? {
-    let received = ReceivedHeaders(of: connection, requestLine: requestLine)
+    let received = ReceivedHeaders(
+      of: connection, requestLine: requestLine, hasQuery: target.hasQuery)
     headers = received.fields
     headerBytes = received.countedBytes
     if headerBytes > context.headerBytesMax {
@@ -113,7 +114,7 @@ final class Exchange: @unchecked Sendable {
     }
     if received.isAmbiguous { return .ambiguous }
     // libmicrohttpd has seen that it is a number of 64 bits.
-    length = headers.value(of: .contentLength).flatMap { UInt64($0) }
+    length = headers[.contentLength].flatMap { UInt64($0) }
     isChunked = received.isChunked
     client.isReceivingChunks = isChunked
     if let length, length > UInt64(context.bodyBytesMax) {
@@ -246,25 +247,14 @@ final class Exchange: @unchecked Sendable {
     guard let answer else { return false }
     defer { MHD_destroy_response(answer) }
     assert(HeaderRoom.fits(response.headers), "more header fields than there is room for")
-    for field in response.headers {
-      // Passed on by itself, a string would be copied into an array first.
-      field.name.rawName.withCString { name in
-        field.value.withCString { value in _ = MHD_add_response_header(answer, name, value) }
-      }
+    response.headers.forEach { name, value in
+      _ = MHD_add_response_header(
+        answer, name.baseAddress!.assumingMemoryBound(to: CChar.self),
+        value.baseAddress!.assumingMemoryBound(to: CChar.self))
     }
     if context.isStopping.load(ordering: .relaxed) {
       MHD_add_response_header(answer, "Connection", "close")
     }
     return MHD_queue_response(connection, UInt32(response.status.code), answer) == .YES
-  }
-
-  /// A target may hold any byte but NUL; those that are not UTF-8 are shown percent-encoded, and
-  /// decoding the part they are in fails as it should.
-  private static func text(_ target: UnsafePointer<CChar>) -> String {
-    if let text = String(validatingCString: target) { return text }
-    let bytes = UnsafeRawBufferPointer(start: target, count: strlen(target))
-    return bytes.map { byte in
-      byte < 0x80 ? String(UnicodeScalar(byte)) : "%" + String(byte, radix: 16)
-    }.joined()
   }
 }

@@ -1,5 +1,3 @@
-internal import HTTPTypes
-
 /// How libmicrohttpd's memory for one connection, its pool, is divided.
 ///
 /// A request's header stays in the pool while its answer's header is built there. If there is no room
@@ -29,15 +27,16 @@ enum HeaderRoom {
   /// Whether the query arguments of a request do not fit into the pool. libmicrohttpd would forget such
   /// a connection without closing it, until it is late.
   static func isTooSmall(for target: RequestTarget, limit: Int) -> Bool {
-    guard let query = target.query?.utf8 else { return false }
+    guard target.hasQuery, let query = target.query?.utf8 else { return false }
     let count = 1 + query.count { $0 == UInt8(ascii: "&") }
     return query.count + count * entryBytes > poolBytes(limit: limit)
   }
 
   /// Whether the fields of a response are within what is kept for them. Those of the largest answer, a
   /// CORS preflight, take about half of it.
-  static func fits(_ fields: HTTPFields) -> Bool {
-    fields.reduce(0) { $0 + $1.name.rawName.utf8.count + $1.value.utf8.count + ": \r\n".utf8.count }
-      <= answerFieldsBytes
+  static func fits(_ fields: HeaderFields) -> Bool {
+    var count = 0
+    fields.forEach { count += $0.count + $1.count + ": \r\n".utf8.count }
+    return count <= answerFieldsBytes
   }
 }

@@ -1,51 +1,131 @@
+internal import Glibc
+
 /// What a request asks for (RFC 9112, section 3.2): origin form, or absolute form as proxies send it.
 ///
 /// Everything stays percent-encoded until it is taken apart, so that `%2F` and `%26` are data.
 public struct RequestTarget: Sendable {
-  /// The host and port of an absolute form, which then counts instead of the `Host` field.
-  public let authority: String?
-  /// The path, percent-encoded.
-  public let path: String
-  /// What follows the first `?`, percent-encoded; nil without one.
-  public let query: String?
+  /// The target as sent.
+  private let bytes: [UInt8]
+  /// Where the path is; empty for the path `/`.
+  private let pathRange: Range<Int>
+  /// Where the path begins with an absolute form; 0 otherwise.
+  private let authorityStart: Int
 
   /// - Parameter raw: The target as sent.
   public init(_ raw: String) {
-    var rest = Substring(raw)
-    let scheme = rest.utf8.first == UInt8(ascii: "/") ? nil : Self.scheme(of: rest)
-    if let scheme {
-      rest = rest.dropFirst(scheme.count)
-      let end = rest.utf8.firstIndex { "/?".utf8.contains($0) } ?? rest.endIndex
-      authority = String(rest[..<end])
-      rest = rest[end...]
+    self.init(Array(raw.utf8))
+  }
+
+  /// - Parameter raw: The target as sent. It may hold any byte but NUL; those that are not UTF-8 are kept
+  ///   percent-encoded, and decoding the part they are in fails as it should.
+  init(_ raw: UnsafePointer<CChar>) {
+    let bytes = UnsafeRawBufferPointer(start: raw, count: strlen(raw))
+    if bytes.allSatisfy({ $0 < 0x80 }) || String(validatingCString: raw) != nil {
+      self.init(Array(bytes))
     } else {
-      authority = nil
+      let text = bytes.map { byte in
+        byte < 0x80 ? String(UnicodeScalar(byte)) : "%" + String(byte, radix: 16)
+      }
+      self.init(Array(text.joined().utf8))
     }
-    let bytes = rest.utf8Span.span
-    let mark = bytes.firstIndex(of: UInt8(ascii: "?"))
-    query = mark.map { String(bytes.extracting(($0 + 1)...)) }
-    path = rest.isEmpty || mark == 0 ? "/" : String(bytes.extracting(..<(mark ?? bytes.count)))
   }
 
-  private static func scheme(of raw: Substring) -> String? {
-    ["http://", "https://"].first { raw.prefix($0.count).lowercased() == $0 }
+  private init(_ bytes: [UInt8]) {
+    self.bytes = bytes
+    authorityStart = bytes.first == UInt8(ascii: "/") ? 0 : Self.schemeCount(of: bytes)
+    var start = authorityStart
+    if start > 0 {
+      start =
+        bytes[start...].firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") }
+        ?? bytes.count
+    }
+    let end = bytes.span.extracting(start...).firstIndex(of: UInt8(ascii: "?"))
+    pathRange = start..<(end.map { start + $0 } ?? bytes.count)
   }
 
-  /// The path's segments, decoded; `/a%2Fb/` has two, `a/b` and an empty one.
+  private static func schemeCount(of bytes: [UInt8]) -> Int {
+    let start = String(decoding: bytes.prefix(8), as: UTF8.self).lowercased()
+    return ["http://", "https://"].first { start.hasPrefix($0) }?.utf8.count ?? 0
+  }
+
+  /// The host and port of an absolute form, which then counts instead of the `Host` field.
+  public var authority: String? {
+    authorityStart == 0 ? nil : text(authorityStart..<pathRange.lowerBound)
+  }
+
+  /// The path, percent-encoded.
+  public var path: String { pathRange.isEmpty ? "/" : text(pathRange) }
+
+  /// What follows the first `?`, percent-encoded; nil without one.
+  public var query: String? {
+    hasQuery ? text(pathRange.upperBound + 1..<bytes.count) : nil
+  }
+
+  /// Whether there is a `?`.
+  public var hasQuery: Bool { pathRange.upperBound < bytes.count }
+
+  /// Whether the path begins with a slash, as that of each request but `OPTIONS *` should.
+  public var isAbsolutePath: Bool {
+    pathRange.isEmpty || bytes[pathRange.lowerBound] == UInt8(ascii: "/")
+  }
+
+  private func text(_ range: Range<Int>) -> String {
+    String(decoding: bytes[range], as: UTF8.self)
+  }
+
+  /// The segments of a path, decoded; `/a%2Fb/` has two, `a/b` and an empty one.
+  public struct PathSegments: RandomAccessCollection, Sendable {
+    private var bytes: [UInt8]
+    private var ranges: [Range<Int>] = []
+
+    fileprivate init(_ bytes: [UInt8], in path: Range<Int>) throws(PercentDecodingError) {
+      self.bytes = bytes
+      ranges.reserveCapacity(6)
+      let slash = UInt8(ascii: "/")
+      var start = path.lowerBound
+      if !path.isEmpty, bytes[start] == slash { start += 1 }
+      var isEncoded = false
+      for index in start..<path.upperBound {
+        isEncoded = isEncoded || bytes[index] == UInt8(ascii: "%")
+        guard bytes[index] == slash else { continue }
+        ranges.append(start..<index)
+        start = index + 1
+      }
+      ranges.append(start..<path.upperBound)
+      if isEncoded { try decode() }
+    }
+
+    private mutating func decode() throws(PercentDecodingError) {
+      let encoded = bytes
+      bytes = []
+      for index in ranges.indices {
+        let start = bytes.count
+        bytes += try String(percentDecoding: encoded.span.extracting(ranges[index])).utf8
+        ranges[index] = start..<bytes.count
+      }
+    }
+
+    /// 0, where the first is.
+    public var startIndex: Int { 0 }
+    /// How many there are; at least one.
+    public var endIndex: Int { ranges.count }
+    /// A segment as a string.
+    public subscript(index: Int) -> String { String(decoding: bytes[ranges[index]], as: UTF8.self) }
+
+    /// Whether a segment has no characters.
+    public func isEmpty(at index: Int) -> Bool { ranges[index].isEmpty }
+
+    /// Whether a segment has these bytes.
+    public func isSame(at index: Int, as other: [UInt8]) -> Bool {
+      bytes[ranges[index]].elementsEqual(other)
+    }
+  }
+
+  /// The path's segments, decoded.
   ///
   /// - Throws: The first segment that cannot be decoded.
-  public func pathSegments() throws(PercentDecodingError) -> [String] {
-    var segments: [String] = []
-    segments.reserveCapacity(4)
-    // The bytes in place: each request comes here, and views of a string cost ten times as much.
-    let bytes = path.utf8Span.span
-    let slash = UInt8(ascii: "/")
-    var start = bytes[0] == slash ? 1 : 0
-    for index in start...bytes.count where index == bytes.count || bytes[index] == slash {
-      segments.append(try String(percentDecoding: bytes.extracting(start..<index)))
-      start = index + 1
-    }
-    return segments
+  public func pathSegments() throws(PercentDecodingError) -> PathSegments {
+    try PathSegments(bytes, in: pathRange)
   }
 
   /// The query's parameters in the order sent, decoded as browsers and HTTP clients encode them

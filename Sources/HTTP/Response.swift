@@ -6,7 +6,7 @@ public struct Response: Sendable {
   /// The status.
   public var status: HTTPResponse.Status
   /// The header fields.
-  public var headers: HTTPFields
+  public var headers: HeaderFields
   /// The content.
   public var body: [UInt8]
 
@@ -14,11 +14,9 @@ public struct Response: Sendable {
   ///   - status: The status.
   ///   - headers: The header fields.
   ///   - body: The content.
-  public init(status: HTTPResponse.Status, headers: HTTPFields = [:], body: [UInt8] = []) {
+  public init(status: HTTPResponse.Status, headers: HeaderFields = [:], body: [UInt8] = []) {
     self.status = status
     self.headers = headers
-    // For those that are added on the way.
-    self.headers.reserveCapacity(8)
     self.body = body
   }
 }

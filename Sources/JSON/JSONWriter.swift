@@ -32,17 +32,44 @@ public struct JSONWriter {
 
   /// Writes a string with its quotes. Only what RFC 8259, section 7 demands is escaped.
   public mutating func string(_ value: String) {
+    string(utf8: value.utf8Span.span)
+  }
+
+  /// Writes a string with its quotes.
+  ///
+  /// - Parameter value: Its UTF-8.
+  public mutating func string(utf8 value: Span<UInt8>) {
     bytes.append(UInt8(ascii: "\""))
-    value.utf8Span.span.withUnsafeBufferPointer { text in
+    value.withUnsafeBytes { text in
       var start = 0
-      for index in text.indices where Self.mustEscape(text[index]) {
-        bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[start..<index]))
-        escape(text[index])
-        start = index + 1
+      while start < text.count {
+        let end = Self.firstEscaped(in: text, from: start)
+        bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[start..<end]))
+        if end < text.count { escape(text[end]) }
+        start = end + 1
       }
-      bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[start...]))
     }
     bytes.append(UInt8(ascii: "\""))
+  }
+
+  /// - Returns: Where the first byte is that has to be escaped, or the end.
+  private static func firstEscaped(in text: UnsafeRawBufferPointer, from start: Int) -> Int {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    var index = start
+    // Eight bytes at a time, as long as there is nothing. The high bit of a byte of `found` is set where
+    // it is below 0x20, a quote or a backslash; a borrow may set it also in a byte after one of those.
+    while index + 8 <= text.count {
+      let word = text.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+      let quote = word ^ (ones &* 0x22)
+      let backslash = word ^ (ones &* 0x5c)
+      let found =
+        (word &- ones &* 0x20) & ~word | (quote &- ones) & ~quote
+        | (backslash &- ones) & ~backslash
+      guard found & (ones &* 0x80) == 0 else { break }
+      index += 8
+    }
+    while index < text.count, !mustEscape(text[index]) { index += 1 }
+    return index
   }
 
   /// Writes a string, or `null` for nil.

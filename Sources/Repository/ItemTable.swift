@@ -69,7 +69,7 @@ final class ItemTable {
   /// - Returns: The numbers of the first and the last row; nil for none.
   func add(
     _ items: [Item], to conversation: Int64, in project: ProjectID, now: Int64
-  ) throws(SQLiteError) -> ClosedRange<Int64>? {
+  ) throws(RepositoryError) -> ClosedRange<Int64>? {
     var stored: ClosedRange<Int64>?
     for item in items {
       let number = try store(item, conversation, project, now)

@@ -3,12 +3,19 @@ internal import Synchronization
 /// When API keys were last used, until that is written down: many uses make one write.
 final class KeyUses: Sendable {
   private let times = Mutex<[Int64: Int64]>([:])
+  /// What was noted last, the key above the second: most requests would note that again.
+  private let last = Atomic<Int64>(0)
 
   /// A key was used.
   ///
   /// - Parameter now: Unix seconds.
   func note(key number: Int64, now: Int64) {
-    times.withLock { $0[number] = now }
+    let use = number << 32 | now & 0xffff_ffff
+    guard last.load(ordering: .relaxed) != use else { return }
+    times.withLock { times in
+      times[number] = now
+      last.store(use, ordering: .relaxed)
+    }
   }
 
   /// Takes what was noted.
@@ -16,6 +23,7 @@ final class KeyUses: Sendable {
   /// - Returns: The last use by the number of the key.
   func take() -> [Int64: Int64] {
     times.withLock { times in
+      last.store(0, ordering: .relaxed)
       defer { times = [:] }
       return times
     }

@@ -49,9 +49,13 @@ public struct Snapshot: ~Copyable {
 
   /// What the bearer of an API key may do: a look-up in the database.
   ///
-  /// - Parameter hash: `APIKey.hash`.
+  /// - Parameter key: The whole key.
   /// - Returns: nil for a key that is unknown, revoked or expired.
-  public mutating func access(keyHash hash: String) throws(RepositoryError) -> Access? {
+  public mutating func access(key: String) throws(RepositoryError) -> Access? {
+    try access(keyHash: lend().hash(of: key))
+  }
+
+  mutating func access(keyHash hash: String) throws(RepositoryError) -> Access? {
     let now = repository.now()
     let access = try lend().access(keyHash: hash, now: now)
     if let access { repository.keyUses.note(key: access.keyNumber, now: now) }

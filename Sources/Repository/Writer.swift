@@ -122,13 +122,13 @@ final class Writer {
     metadata: Metadata, items added: [AddedItem], in project: ProjectID
   ) throws(RepositoryError) -> (conversation: Conversation, number: Int64) {
     let prepared = try items.prepared(added, in: project)
-    return try rethrowing { () throws(SQLiteError) in
-      let created = try createConversation(metadata: metadata, in: project)
-      // Its last activity is its creation, which is theirs too.
-      _ = try items.add(
-        prepared, to: created.number, in: project, now: created.conversation.createdAt)
-      return created
+    let created = try rethrowing { () throws(SQLiteError) in
+      try createConversation(metadata: metadata, in: project)
     }
+    // Its last activity is its creation, which is theirs too.
+    _ = try items.add(
+      prepared, to: created.number, in: project, now: created.conversation.createdAt)
+    return created
   }
 
   /// Adds items, or finds what is left of those that were added under a key.
@@ -146,11 +146,15 @@ final class Writer {
       return AppendedItems(items: left, isReplay: true)
     }
     let prepared = try items.prepared(added, for: conversation, in: project)
-    try rethrowing { () throws(SQLiteError) in
+    if !added.isEmpty {
       // Before the items: the schema would note their second.
-      if !added.isEmpty { try activity.note(conversation, atMicroseconds: creationClock.now()) }
-      let numbers = try items.add(prepared, to: conversation, in: project, now: now)
-      if let key {
+      try rethrowing { () throws(SQLiteError) in
+        try activity.note(conversation, atMicroseconds: creationClock.now())
+      }
+    }
+    let numbers = try items.add(prepared, to: conversation, in: project, now: now)
+    if let key {
+      try rethrowing { () throws(SQLiteError) in
         try appendKeys.remember(
           numbers, of: key, in: project, conversation: conversation, now: now)
       }

@@ -103,6 +103,13 @@ public struct Statement: ~Copyable {
     Array(buffer(column))
   }
 
+  /// Calls a function with the bytes of two text columns of the current row, which may not be UTF-8.
+  public func withBytes<Value>(
+    _ first: Int32, _ second: Int32, _ body: (Span<UInt8>, Span<UInt8>) -> Value
+  ) -> Value {
+    body(buffer(first).span, buffer(second).span)
+  }
+
   /// A text column for a person's eyes: what is not UTF-8 is shown as U+FFFD.
   public func repairedText(_ column: Int32) -> String {
     String(decoding: buffer(column), as: UTF8.self)

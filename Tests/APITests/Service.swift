@@ -86,7 +86,7 @@ final class Service: Sendable {
   private func respond(
     _ method: String, _ target: String, headers: [(name: String, value: String)], body: [UInt8]
   ) async -> Answer {
-    var fields = HTTPFields()
+    var fields = HeaderFields()
     for header in headers {
       fields.append(HTTPField(name: HTTPField.Name(header.name)!, value: header.value))
     }

@@ -24,8 +24,8 @@ func checkHeaders(_ input: [UInt8]) throws {
 
 /// As the server collects them. In `Authorization` `$KEY` stands for an API key that counts; who puts
 /// his key elsewhere, such as into the id that he wants in the log, has it there.
-private func headers(of input: [UInt8]) -> HTTPFields {
-  var headers = HTTPFields()
+private func headers(of input: [UInt8]) -> HeaderFields {
+  var headers = HeaderFields()
   for line in input.split(separator: UInt8(ascii: "\n")) {
     let halves = line.split(separator: UInt8(ascii: ":"), maxSplits: 1)
     guard halves.count == 2,
@@ -40,14 +40,14 @@ private func headers(of input: [UInt8]) -> HTTPFields {
 }
 
 private func request(
-  _ headers: HTTPFields, method: HTTPRequest.Method = .get, body: String = ""
+  _ headers: HeaderFields, method: HTTPRequest.Method = .get, body: String = ""
 ) -> Request {
   Request(
     method: method, target: RequestTarget("/v1/conversations/conv_1"), headers: headers,
     body: .bytes(body.bytes))
 }
 
-private func checkPrecondition(_ headers: HTTPFields) throws(Violation) {
+private func checkPrecondition(_ headers: HeaderFields) throws(Violation) {
   let own = "000102030405060708090a0b0c0d0e0f"
   let hash = try require(ContentHash(own), "no hash")
   func names(_ name: HTTPField.Name, weakToo: Bool) -> Bool? {
@@ -73,7 +73,7 @@ private func checkPrecondition(_ headers: HTTPFields) throws(Violation) {
   try require(failure == expected, "\(failure, default: "no") failure of the precondition")
 }
 
-private func checkContentType(_ headers: HTTPFields) throws {
+private func checkContentType(_ headers: HeaderFields) throws {
   let type = headers[.contentType].map { field in
     field.bytes.prefix { $0 != UInt8(ascii: ";") }.split { [0x20, 0x09].contains($0) }
   }
@@ -87,7 +87,7 @@ private func checkContentType(_ headers: HTTPFields) throws {
   }
 }
 
-private func checkIdempotencyKey(_ headers: HTTPFields) throws(Violation) {
+private func checkIdempotencyKey(_ headers: HeaderFields) throws(Violation) {
   guard let text = headers[.idempotencyKey], let key = IdempotencyKey(text, request: []) else {
     return
   }
@@ -95,7 +95,7 @@ private func checkIdempotencyKey(_ headers: HTTPFields) throws(Violation) {
   try require((1...255).contains(key.text.utf8.count), "an idempotency key over the limit")
 }
 
-private func checkPreflight(_ headers: HTTPFields) throws(Violation) {
+private func checkPreflight(_ headers: HeaderFields) throws(Violation) {
   let origin = "https://pages.example"
   let crossOrigin = CrossOrigin(origins: [origin])
   let isAllowed = headers[.origin]?.bytes == origin.bytes
@@ -109,7 +109,7 @@ private func checkPreflight(_ headers: HTTPFields) throws(Violation) {
   try require(allowed?.bytes == (isAllowed ? origin.bytes : nil), "another origin is allowed")
 }
 
-private func checkGuard(_ headers: HTTPFields) throws {
+private func checkGuard(_ headers: HeaderFields) throws {
   let host = (headers[.host] ?? "").bytes
   let origin = headers[.origin]?.bytes
   let isOwn =
@@ -145,7 +145,7 @@ private func isLoopback(_ authority: [UInt8]) -> Bool {
       && numbers.allSatisfy { $0.map { $0 <= 255 } ?? false })
 }
 
-private func checkAuthorization(_ headers: HTTPFields) throws {
+private func checkAuthorization(_ headers: HeaderFields) throws {
   let service = FuzzedService.shared
   let words = (headers[.authorization] ?? "").bytes
     .split(separator: UInt8(ascii: " "), maxSplits: 1, omittingEmptySubsequences: false)
@@ -170,7 +170,7 @@ private func checkAuthorization(_ headers: HTTPFields) throws {
 }
 
 /// The whole way through the service, the log included.
-private func checkAnswer(_ headers: HTTPFields) throws {
+private func checkAnswer(_ headers: HeaderFields) throws {
   let service = FuzzedService.shared
   let answer = try require(service.answer(request(headers)), "no answer at once")
   try require([401, 404].contains(answer.status.code), "answered with \(answer.status)")

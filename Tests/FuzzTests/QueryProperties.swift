@@ -45,7 +45,7 @@ private func checkSegments(_ target: RequestTarget) throws {
   let parts = rest.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
   do {
     let segments = try target.pathSegments()
-    try requireAll(parts.map { decoded($0) }, are: segments)
+    try requireAll(parts.map { decoded($0) }, are: Array(segments))
   } catch let error as PercentDecodingError {
     try check(error, in: target.path)
     try require(error.parameter == nil, "a parameter in a path")

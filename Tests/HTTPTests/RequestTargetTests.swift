@@ -60,7 +60,7 @@ import Testing
   func `what does not start with a slash keeps its first character`(
     raw: String, segments: [String]
   ) throws {
-    #expect(try RequestTarget(raw).pathSegments() == segments)
+    #expect(Array(try RequestTarget(raw).pathSegments()) == segments)
   }
 
   @Test(arguments: [
@@ -149,6 +149,6 @@ import Testing
   }
 
   @Test func `a fault in the query does not spoil the path`() throws {
-    #expect(try RequestTarget("/a?b=%zz").pathSegments() == ["a"])
+    #expect(Array(try RequestTarget("/a?b=%zz").pathSegments()) == ["a"])
   }
 }

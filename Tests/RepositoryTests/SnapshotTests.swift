@@ -1,5 +1,5 @@
 import Conversations
-import Repository
+@testable import Repository
 import SQLite
 import Testing
 

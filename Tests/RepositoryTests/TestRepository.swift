@@ -1,6 +1,6 @@
 import Conversations
 import Foundation
-import Repository
+@testable import Repository
 import SQLite
 import Synchronization
 import TestSupport
