@@ -13,11 +13,16 @@ func checkBody(_ input: [UInt8]) throws {
     let body = try ReferenceBody(text)
     return isUpdate ? try body.update() : try body.creation()
   }
+  if case .failure(let refusal) = expected, refusal.code == ReferenceBody.itemsCode {
+    let items = Result { () throws(APIError) in
+      try RequestBody(request(text)).creation(itemReader).1
+    }
+    return try checkItems(items, of: text)
+  }
   let result = Result { () throws(APIError) in
     let body = try RequestBody(request(text))
     return isUpdate ? try body.update() : try body.creation(itemReader).0
   }
-  if case .failure(let refusal) = expected, refusal.code == ReferenceBody.itemsCode { return }
   try check(result, expected)
 }
 

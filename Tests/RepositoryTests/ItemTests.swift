@@ -1,8 +1,10 @@
 import Conversations
-import Repository
 import SQLite
+import Synchronization
 import TestSupport
 import Testing
+
+@testable import Repository
 
 /// Items against a list in memory, and what their statements cost.
 @Suite struct ItemTests {
@@ -60,23 +62,45 @@ import Testing
     await test.repository.close()
   }
 
-  @Test func `a large append is a group of its own, and a small write does not wait for many`()
+  /// What waits while an outsider holds the lock is put into groups of 4 MiB.
+  @Test func `a group ends before its items pass 4 MiB, and one that passes by itself is alone`()
     async throws
   {
-    let test = try TestRepository(settings: .init(synchronous: .normal))
-    let id = try await test.create().id
-    let large = String(repeating: "x", count: 3 << 20)
+    let sizes = Mutex<[Int]>([])
+    let folder = TemporaryFolder()
+    let path = folder.file("conversations.db")
+    let repository = try Repository(
+      path: path, settings: .init(synchronous: .normal, busyTimeoutMilliseconds: 60_000),
+      whenGroupEnded: { group in sizes.withLock { $0.append(group.waits.count) } })
+    let id = try await repository.createConversation(metadata: .empty, in: .default).id
+    let outsider = try Connection(path: path, mode: .readWrite, busyTimeoutMilliseconds: 5000)
+    try outsider.execute("BEGIN IMMEDIATE")
+    // In mebibytes, less a little, so that two of 2 fit into 4; what is no append is 0.
+    let writes = [0, 2, 1, 0, 2, 2, 0, 5, 0, 4].map { mebibytes in
+      mebibytes == 0 ? nil : item(String(repeating: "x", count: mebibytes << 20 - 100))
+    }
     try await withThrowingTaskGroup { group in
-      for _ in 1...4 {
-        group.addTask {
-          _ = try await test.repository.appendItems(
-            [item(large)], to: id, in: .default, once: nil)
-        }
+      group.addTask {
+        _ = try await repository.createConversation(metadata: .empty, in: .default)
       }
+      try await waitUntil { repository.writes.counts == (1, 0) }
+      for (place, added) in writes.enumerated() {
+        group.addTask {
+          if let added {
+            _ = try await repository.appendItems([added], to: id, in: .default, once: nil)
+          } else {
+            _ = try await repository.changeMetadata(
+              of: id, in: .default, by: .replace(with: .empty))
+          }
+        }
+        // In this order.
+        try await waitUntil { repository.writes.counts.waiting == place + 1 }
+      }
+      try outsider.execute("ROLLBACK")
       try await group.waitForAll()
     }
-    #expect(try test.count("items") == 4)
-    await test.repository.close()
+    await repository.close()
+    #expect(sizes.withLock { $0 } == [1, 1, 4, 3, 1, 2])
   }
 
   @Test(arguments: [
