@@ -96,7 +96,8 @@ def test_a_full_disk_refuses_writes_and_nothing_else_until_there_is_room(
 
 
 @FULL
-@pytest.mark.parametrize("skip", [1, 5, 20])
+# The log is written in two pieces: all but the last page, and the last page.
+@pytest.mark.parametrize("skip", [0, 1])
 def test_a_disk_that_fills_up_within_a_commit_takes_nothing_of_it(server, faults, skip, error):
     small = create(server, "small").json()
     faults.begin(WRITE, error, LOG, skip)
