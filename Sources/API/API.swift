@@ -15,7 +15,7 @@ public struct API: Sendable {
     public var corsOrigins: [String]
     /// How many requests a key may send in a minute; 0 for any number.
     public var requestsPerMinuteMax: Int
-    /// Whether `/metrics` needs no API key.
+    /// Whether everybody may read `/metrics`.
     public var hasOpenMetrics: Bool
     /// Whether every request needs an API key, also before the first key was created.
     public var requiresKeys: Bool
@@ -30,7 +30,7 @@ public struct API: Sendable {
     ///   - logsRequests: Whether each request gets a line in the log.
     ///   - corsOrigins: The origins of web pages that may use the service.
     ///   - requestsPerMinuteMax: How many requests a key may send in a minute; 0 for any number.
-    ///   - hasOpenMetrics: Whether `/metrics` needs no API key.
+    ///   - hasOpenMetrics: Whether everybody may read `/metrics`.
     ///   - requiresKeys: Whether every request needs an API key, also before the first was created.
     ///   - trustedProxies: The proxies whose `X-Forwarded-For` is believed.
     ///   - moreItemTypes: The types that items may have beside those that this version knows.
@@ -201,7 +201,7 @@ public struct API: Sendable {
     let access = try isOpen(progress) ? nil : admit(&progress, &snapshot)
     let match = try found.get()
     let operation = try match.route.operation(for: request)
-    if access?.isReadOnly == true, operation.method != .get { throw .access(.keyIsReadOnly) }
+    if let access { try authorize(access, for: operation, of: match.route) }
     switch request.body {
     case .bytes, .headersTooLarge: break
     case .tooLarge(let bytesMax): throw .bodyTooLarge(bytesMax: bytesMax)
@@ -228,7 +228,7 @@ public struct API: Sendable {
       return true
     }
     return switch progress.routeIndex.map({ Route.all[$0].audience }) ?? .keyHolders {
-    case .keyHolders: false
+    case .keyHolders, .administrators: false
     case .everybody: true
     case .browsers: try requireDashboard(progress.request)
     case .watchers: settings.hasOpenMetrics

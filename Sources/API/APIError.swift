@@ -46,7 +46,8 @@ enum APIError: Error, Sendable {
   var cause: RepositoryError? {
     switch self {
     case .repository(.preconditionFailed), .repository(.metadata),
-      .repository(.idempotencyKeyReused), .repository(.item), .repository(.cursorNotFound):
+      .repository(.idempotencyKeyReused), .repository(.item), .repository(.cursorNotFound),
+      .repository(.apiKey):
       nil
     case .repository(let error), .notReady(let error): error
     default: nil

@@ -21,6 +21,12 @@ enum AccessError: Error, Sendable {
   case rateLimited(RateLimit.Allowance)
   /// The API key may only read.
   case keyIsReadOnly
+  /// The API key, or whoever needs none, may not manage keys.
+  case keyIsNotAdmin
+  /// The API key may not read `/metrics`.
+  case metricsAreOfAllProjects
+  /// Admin keys are neither made nor revoked over HTTP.
+  case adminKeyIsNotManagedHere
 }
 
 extension ErrorResponse {
@@ -73,11 +79,26 @@ extension ErrorResponse {
           .retryAfter: String((wait.milliseconds + 999) / 1000),
         ])
     case .keyIsReadOnly:
+      self.init(lackingRight: "the API key may only read (GET and HEAD).")
+    case .keyIsNotAdmin:
       self.init(
-        .forbidden,
-        "You have insufficient permissions for this operation: the API key may only read (GET and "
-          + "HEAD).",
-        code: "insufficient_permissions")
+        lackingRight:
+          "only an admin key may manage API keys. 'conversationd keys create --admin' on "
+          + "the server makes one.")
+    case .metricsAreOfAllProjects:
+      self.init(
+        lackingRight: "metrics count all projects together, so only an admin key of the project "
+          + "'default' may read them.")
+    case .adminKeyIsNotManagedHere:
+      self.init(
+        lackingRight: "admin keys are made and revoked with 'conversationd keys' on the server.")
     }
+  }
+
+  /// - Parameter words: Which right is missing.
+  private init(lackingRight words: String) {
+    self.init(
+      .forbidden, "You have insufficient permissions for this operation: \(words)",
+      code: "insufficient_permissions")
   }
 }

@@ -31,6 +31,24 @@ extension API {
     return access
   }
 
+  /// Finds out whether a client may do what it asks for.
+  ///
+  /// - Throws: `.access`.
+  func authorize(
+    _ access: Access, for operation: Operation, of route: Route
+  ) throws(APIError) {
+    if access.isReadOnly, operation.method != .get { throw .access(.keyIsReadOnly) }
+    switch route.audience {
+    case .everybody, .keyHolders: break
+    case .administrators:
+      guard access.rights == .admin else { throw .access(.keyIsNotAdmin) }
+    case .watchers:
+      let mayWatch =
+        access == .withoutKey || access.rights == .admin && access.project == .default
+      guard mayWatch else { throw .access(.metricsAreOfAllProjects) }
+    }
+  }
+
   func rethrowing<T>(_ body: () throws(RepositoryError) -> T) throws(APIError) -> T {
     do {
       return try body()

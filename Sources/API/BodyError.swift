@@ -1,3 +1,4 @@
+internal import Conversations
 internal import HTTP
 internal import HTTPTypes
 internal import JSON
@@ -14,6 +15,10 @@ enum BodyError: Error, Sendable {
   case notObject(JSON.Kind)
   /// A required member is missing.
   case missingParameter(String)
+  /// A member is of another kind than it must be.
+  case wrongType(String, expected: JSON.Kind, JSON.Kind)
+  /// The name of an API key cannot be one.
+  case keyName(APIKeyNameError)
   /// `metadata` is neither an object nor null.
   case metadataNotObject(JSON.Kind)
   /// A value in `metadata` is not a string.
@@ -46,6 +51,24 @@ extension ErrorResponse {
       self.init(
         .badRequest, "Missing required parameter: '\(name)'.", param: name,
         code: "missing_required_parameter")
+    case .wrongType(let name, let expected, let kind):
+      self.init(
+        .badRequest,
+        "Invalid type for '\(name)': expected \(Self.kind(expected)), but got \(Self.kind(kind)) "
+          + "instead.",
+        param: name, code: "invalid_type")
+    case .keyName(.tooLong(let length)):
+      self.init(
+        .badRequest,
+        "Invalid 'name': string too long. Expected a string with maximum length "
+          + "\(APIKeyName.lengthMax), but got a string with length \(length) instead.",
+        param: "name", code: "string_above_max_length")
+    case .keyName(.empty), .keyName(.containsControlCharacter):
+      self.init(
+        .badRequest,
+        "Invalid 'name': expected 1 to \(APIKeyName.lengthMax) characters, none of them a control "
+          + "character.",
+        param: "name", code: "invalid_value")
     case .metadataNotObject(let kind):
       self.init(
         .badRequest,

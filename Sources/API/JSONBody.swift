@@ -59,6 +59,43 @@ struct JSONBody: Sendable {
     }
   }
 
+  /// Contract, section 9: the keys of a project.
+  static func apiKeys(_ records: [APIKeys.Record]) -> JSONBody {
+    JSONBody { json in
+      json.raw(#"{"object":"list","data":["#)
+      var separator: StaticString = "{"
+      for record in records {
+        json.raw(separator)
+        json.apiKeyMembers(record)
+        json.lastUse(record)
+        json.raw("}")
+        separator = ",{"
+      }
+      json.raw(#"],"has_more":false}"#)
+    }
+  }
+
+  /// Contract, section 9: the one answer that has the key itself.
+  static func newAPIKey(_ record: APIKeys.Record, _ key: APIKey) -> JSONBody {
+    JSONBody { json in
+      json.raw("{")
+      json.apiKeyMembers(record)
+      json.lastUse(record)
+      json.raw(#","value":"#)
+      json.string(key.text)
+      json.raw("}")
+    }
+  }
+
+  /// Contract, section 9.
+  static func keyDeletion(named name: String) -> JSONBody {
+    JSONBody { json in
+      json.raw(#"{"object":"api_key.deleted","name":"#)
+      json.string(name)
+      json.raw(#","deleted":true}"#)
+    }
+  }
+
   /// What stands in for an API key where none is needed (contract, section 9).
   static let withoutKey = JSONBody { json in
     json.raw(#"{"object":"api_key","name":null,"project":"#)
@@ -200,13 +237,19 @@ extension JSONWriter {
     raw(#","project":"#)
     string(record.project)
     raw(#","rights":"#)
-    raw(record.isReadOnly ? #""read_only""# : #""read_write""#)
-    raw(#","admin":false,"redacted_value":"#)
+    raw(record.rights == .readOnly ? #""read_only""# : #""read_write""#)
+    raw(record.rights == .admin ? #","admin":true"# : #","admin":false"#)
+    raw(#","redacted_value":"#)
     string("\(record.firstCharacters)...")
     raw(#","created_at":"#)
     integer(record.createdAt)
     raw(#","expires_at":"#)
     integerOrNull(record.expiresAt)
+  }
+
+  fileprivate mutating func lastUse(_ record: APIKeys.Record) {
+    raw(#","last_used_at":"#)
+    integerOrNull(record.lastUsedAt)
   }
 
   fileprivate mutating func integerOrNull(_ value: (some BinaryInteger)?) {

@@ -64,8 +64,24 @@ extension ErrorResponse {
     }
   }
 
+  init(_ error: StoredKeyError) {
+    switch error {
+    case .nameTaken(let name):
+      self.init(
+        .badRequest,
+        "Invalid 'name': the project has an API key named '\(name)'. Revoke it first, or take another "
+          + "name.",
+        param: "name", code: "name_taken")
+    case .notFound(let name):
+      self.init(.notFound, "API key with name '\(Self.shown(name, over: 64))' not found.")
+    case .isAdmin: self.init(AccessError.adminKeyIsNotManagedHere)
+    }
+  }
+
   init(_ error: RepositoryError) {
     switch error {
+    case .apiKey(let error):
+      self.init(error)
     case .conversationNotFound:
       self.init(.notFound, "Conversation not found.")
     case .cursorNotFound(let cursor, let id):

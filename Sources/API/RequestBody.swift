@@ -84,6 +84,69 @@ struct RequestBody {
     return .merge(remove: removals, set: set.pairs)
   }
 
+  /// The names of the rights that an API key may be given over HTTP.
+  static let rights: [(name: String, rights: APIKeyRights)] = [
+    ("read_only", .readOnly), ("read_write", .readWrite),
+  ]
+
+  /// The API key that is to be made.
+  ///
+  /// - Parameter now: Unix seconds.
+  func newKey(now: Int64) throws(APIError) -> NewAPIKey {
+    if object?["admin"]?.isTrue == true { throw .access(.adminKeyIsNotManagedHere) }
+    guard let name = object?["name"] else { throw .body(.missingParameter("name")) }
+    guard let rights = object?["rights"] else { throw .body(.missingParameter("rights")) }
+    try refuseUnknown(except: ["name", "rights", "expires_at"])
+    return NewAPIKey(
+      name: try keyName(name), rights: try keyRights(rights),
+      expiresAt: try object?["expires_at"].flatMap { value throws(APIError) in
+        try expiry(value, now: now)
+      })
+  }
+
+  private func keyName(_ value: JSON) throws(APIError) -> APIKeyName {
+    let text = try string(value, "name")
+    do {
+      return try APIKeyName(text)
+    } catch {
+      throw .body(.keyName(error))
+    }
+  }
+
+  private func keyRights(_ value: JSON) throws(APIError) -> APIKeyRights {
+    let text = try string(value, "rights")
+    guard let rights = Self.rights.first(where: { $0.name.hasSameBytes(as: text) }) else {
+      throw .parameter(
+        .notAChoice(name: "rights", value: text, choices: Self.rights.map(\.name)))
+    }
+    return rights.rights
+  }
+
+  /// - Returns: nil for null.
+  private func expiry(_ value: JSON, now: Int64) throws(APIError) -> Int64? {
+    if value.kind == .null { return nil }
+    guard value.kind == .integer else {
+      throw .body(.wrongType("expires_at", expected: .integer, value.kind))
+    }
+    let text = String(decoding: value.text, as: UTF8.self)
+    let seconds = Int64(text) ?? (text.hasPrefix("-") ? .min : .max)
+    let (smallest, largest) = (now + 1, now + NewAPIKey.lifetimeSecondsMax)
+    guard seconds >= smallest else {
+      throw .parameter(.tooSmall(name: "expires_at", value: text, smallest: Int(smallest)))
+    }
+    guard seconds <= largest else {
+      throw .parameter(.tooLarge(name: "expires_at", value: text, largest: Int(largest)))
+    }
+    return seconds
+  }
+
+  private func string(_ value: JSON, _ name: String) throws(APIError) -> String {
+    guard let text = value.string else {
+      throw .body(.wrongType(name, expected: .string, value.kind))
+    }
+    return text
+  }
+
   private func refuseUnknown(except known: [String]) throws(APIError) {
     guard let members = object?.members else { return }
     for member in members where !known.contains(where: member.hasKey) {
@@ -121,6 +184,10 @@ struct RequestBody {
       throw .metadata(error)
     }
   }
+}
+
+extension JSON {
+  fileprivate var isTrue: Bool { kind == .boolean && text.elementsEqual("true".utf8) }
 }
 
 extension Substring {

@@ -55,7 +55,10 @@ struct Route: Sendable {
     case keyHolders
     /// Everybody.
     case everybody
-    /// Everybody, where a setting says so.
+    /// Who shows an API key that may manage keys.
+    case administrators
+    /// Who shows such a key of the default project, once there are any, or everybody, where a setting
+    /// says so.
     case watchers
     /// Everybody, unless a setting says that there is no web page.
     case browsers
@@ -117,6 +120,13 @@ struct Route: Sendable {
       .atOnce(.get) { api, call, snapshot throws(APIError) in
         try api.retrieveOwnKey(call, &snapshot)
       }),
+    Route(
+      "/v1/api_keys", for: .administrators,
+      .on(.get) { api, call async throws(APIError) in try await api.listKeys(call) },
+      .on(.post) { api, call async throws(APIError) in try await api.createKey(call) }),
+    Route(
+      "/v1/api_keys/{name}", for: .administrators,
+      .on(.delete) { api, call async throws(APIError) in try await api.revokeKey(call) }),
     Route(
       "/healthz", for: .everybody,
       .atOnce(.get, isTiny: true) { api, _, _ throws(APIError) in api.health() }),

@@ -114,6 +114,9 @@ static const unsigned char migration_6[] = {
 static const unsigned char migration_7[] = {
 #embed "../../migrations/0007_keep_last_activity.sql"
 };
+static const unsigned char migration_8[] = {
+#embed "../../migrations/0008_grant_admin_rights.sql"
+};
 
 static const struct conversationd_file files[] = {
     {"Sources/API/openapi.json", openapi, sizeof openapi},
@@ -152,6 +155,7 @@ static const struct conversationd_file files[] = {
     {"migrations/0005_remember_newest_deleted.sql", migration_5, sizeof migration_5},
     {"migrations/0006_store_items.sql", migration_6, sizeof migration_6},
     {"migrations/0007_keep_last_activity.sql", migration_7, sizeof migration_7},
+    {"migrations/0008_grant_admin_rights.sql", migration_8, sizeof migration_8},
 };
 
 struct conversationd_file conversationd_embedded_file(size_t index) {

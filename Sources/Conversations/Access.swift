@@ -4,31 +4,34 @@ public struct Access: Equatable, Sendable {
   public let project: ProjectID
   /// The project's name.
   public let projectName: String
-  /// Whether the client may change nothing.
-  public let isReadOnly: Bool
+  /// What the client may do in the project.
+  public let rights: APIKeyRights
   /// The number under which the database knows the key; 0 where no key was needed.
   public let keyNumber: Int64
   /// The key's name; nil where no key was needed.
   public let keyName: String?
 
+  /// Whether the client may change nothing.
+  public var isReadOnly: Bool { rights == .readOnly }
+
   /// - Parameters:
   ///   - project: Everything outside of it is unknown to the client.
   ///   - projectName: The project's name.
-  ///   - isReadOnly: Whether the client may change nothing.
+  ///   - rights: What the client may do in the project.
   ///   - keyNumber: The number under which the database knows the key.
   ///   - keyName: The key's name.
   public init(
-    project: ProjectID, projectName: String, isReadOnly: Bool, keyNumber: Int64, keyName: String?
+    project: ProjectID, projectName: String, rights: APIKeyRights, keyNumber: Int64,
+    keyName: String?
   ) {
     self.project = project
     self.projectName = projectName
-    self.isReadOnly = isReadOnly
+    self.rights = rights
     self.keyNumber = keyNumber
     self.keyName = keyName
   }
 
   /// All of the default project, for as long as no key was ever made.
   public static let withoutKey = Access(
-    project: .default, projectName: "default", isReadOnly: false, keyNumber: 0,
-    keyName: nil)
+    project: .default, projectName: "default", rights: .readWrite, keyNumber: 0, keyName: nil)
 }

@@ -6,16 +6,17 @@ internal import SQLite
 /// each change counts from its next request on.
 public struct APIKeys: ~Copyable {
   private let connection: Connection
+  private let table: KeyTable
   private let now: Int64
 
   /// A key as it is stored; the key itself is nowhere. Times are Unix seconds.
   public struct Record: Sendable {
-    /// Unique among the keys that are not revoked.
+    /// Unique among the keys of its project that are not revoked.
     public let name: String
     /// The name of its project.
     public let project: String
-    /// Whether it may only read.
-    public let isReadOnly: Bool
+    /// What it may do.
+    public let rights: APIKeyRights
     /// When it was made.
     public let createdAt: Int64
     /// From when on it does not count any more; nil for never.
@@ -39,8 +40,16 @@ public struct APIKeys: ~Copyable {
     path: String, busyTimeoutMilliseconds: Int = 5000, isReadOnly: Bool = false,
     now: Int64 = Repository.unixSeconds()
   ) throws(DatabaseError) {
-    connection = try DatabaseFile.openMigrated(
+    let connection = try DatabaseFile.openMigrated(
       path, busyTimeoutMilliseconds: busyTimeoutMilliseconds, isReadOnly: isReadOnly)
+    let table: KeyTable
+    do {
+      table = try KeyTable(connection)
+    } catch {
+      throw .sqlite(error)
+    }
+    self.connection = connection
+    self.table = table
     self.now = now
   }
 
@@ -54,62 +63,53 @@ public struct APIKeys: ~Copyable {
   /// - Returns: The key, which nobody can read again.
   /// - Throws: `.nameTaken`, `.malformedName`, `.malformedProject`, `.database`.
   public func create(
-    name: String, project: String, isReadOnly: Bool, lifetimeSeconds: Int64?
+    name: String, project: String, rights: APIKeyRights, lifetimeSeconds: Int64?
   ) throws(APIKeysError) -> APIKey {
     try Self.check(name: name, project: project)
-    // Boxed: thread sanitizer looks at the address of a value that has no bytes.
-    var random: any RandomNumberGenerator = SystemRandomNumberGenerator()
-    let key = APIKey(using: &random)
-    try inTransaction { () throws(SQLiteError) in
-      let insertProject = try connection.prepare(
-        """
-        INSERT INTO projects (name)
-        SELECT :name WHERE NOT EXISTS (SELECT 1 FROM projects WHERE name = :name)
-        """)
-      try insertProject.bind(":name", project)
-      try insertProject.run()
-      try insert(
-        key, name: name, project: project, isReadOnly: isReadOnly,
-        expiresAt: lifetimeSeconds.map { now + $0 })
+    guard let name = try? APIKeyName(name) else { throw .malformedName }
+    let new = NewAPIKey(
+      name: name, rights: rights, expiresAt: lifetimeSeconds.map { now + $0 })
+    let key = APIKey.random()
+    try inTransaction { () throws(APIKeysError) in
+      let number = try rethrowing { () throws(SQLiteError) in try self.number(of: project) }
+      let isTaken = try rethrowing { () throws(SQLiteError) in
+        try table.found(named: name.description, in: number) != nil
+      }
+      if isTaken { throw .nameTaken }
+      try rethrowing { () throws(SQLiteError) in
+        try table.insert(key, new, in: number, now: now)
+      }
     }
     return key
   }
 
-  private func insert(
-    _ key: APIKey, name: String, project: String, isReadOnly: Bool, expiresAt: Int64?
-  ) throws(SQLiteError) {
+  /// The number of a project, which is made when it is new.
+  private func number(of project: String) throws(SQLiteError) -> ProjectID {
     let insert = try connection.prepare(
       """
-      INSERT INTO api_keys
-        (project, name, hash, first_characters, is_read_only, created_at, expires_at)
-      SELECT number, :name, :hash, :first_characters, :is_read_only, :created_at, :expires_at
-      FROM projects WHERE name = :project
+      INSERT INTO projects (name)
+      SELECT :name WHERE NOT EXISTS (SELECT 1 FROM projects WHERE name = :name)
       """)
-    try insert.bind(":project", project)
-    try insert.bind(":name", name)
-    try insert.bind(":hash", APIKey.hash(of: key.text))
-    try insert.bind(":first_characters", key.firstCharacters)
-    insert.bind(":is_read_only", isReadOnly ? 1 : 0)
-    insert.bind(":created_at", now)
-    // A parameter that is not bound is NULL.
-    if let expiresAt { insert.bind(":expires_at", expiresAt) }
+    try insert.bind(":name", project)
     try insert.run()
+    let select = try connection.prepare("SELECT number FROM projects WHERE name = :name")
+    try select.bind(":name", project)
+    guard try select.step() else { preconditionFailure("the project is there") }
+    return ProjectID(number: select.integer(0))
   }
 
   /// Revokes the key of that name, for good.
   ///
-  /// - Throws: `.noSuchKey`, `.database`.
-  public func revoke(name: String) throws(APIKeysError) {
-    var count = 0
-    try inTransaction { () throws(SQLiteError) in
-      let update = try connection.prepare(
-        "UPDATE api_keys SET revoked_at = :now WHERE name = :name AND revoked_at IS NULL")
-      update.bind(":now", now)
-      try update.bind(":name", name)
-      try update.run()
-      count = connection.changeCount
+  /// - Parameter project: Its project; nil where one project alone has such a key.
+  /// - Throws: `.noSuchKey`, `.ambiguousName`, `.database`.
+  public func revoke(name: String, project: String? = nil) throws(APIKeysError) {
+    try inTransaction { () throws(APIKeysError) in
+      let found = try rethrowing { () throws(SQLiteError) in try table.found(named: name) }
+        .filter { project?.hasSameBytes(as: $0.projectName) ?? true }
+      guard let key = found.first else { throw .noSuchKey }
+      guard found.count == 1 else { throw .ambiguousName(projects: found.map(\.projectName)) }
+      try rethrowing { () throws(SQLiteError) in try table.revoke(key.number, now: now) }
     }
-    if count == 0 { throw .noSuchKey }
   }
 
   /// All keys that were ever made, in that order.
@@ -151,26 +151,39 @@ public struct APIKeys: ~Copyable {
   ///
   /// - Throws: `.malformedName`, `.malformedProject`.
   public static func check(name: String, project: String) throws(APIKeysError) {
-    let isNameGood =
-      (1...64).contains(name.unicodeScalars.count)
-      && name.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
-    guard isNameGood else { throw .malformedName }
+    guard (try? APIKeyName(name)) != nil else { throw .malformedName }
     let isProjectGood =
       (1...64).contains(project.utf8.count)
       && project.utf8.allSatisfy { (0x21...0x7e).contains($0) }
     guard isProjectGood else { throw .malformedProject }
   }
 
-  private func inTransaction(_ body: () throws(SQLiteError) -> Void) throws(APIKeysError) {
+  private func inTransaction(_ body: () throws(APIKeysError) -> Void) throws(APIKeysError) {
     do {
-      try connection.execute("BEGIN IMMEDIATE")
+      try rethrowing { () throws(SQLiteError) in try connection.execute("BEGIN IMMEDIATE") }
       try body()
-      try connection.execute("COMMIT")
+      try rethrowing { () throws(SQLiteError) in try connection.execute("COMMIT") }
     } catch {
       if !connection.isInAutocommit { try? connection.execute("ROLLBACK") }
-      // The one constraint that names of the right form can break.
-      throw error.kind == .constraint ? .nameTaken : .database(.sqlite(error))
+      throw error
     }
+  }
+
+  private func rethrowing<T>(_ body: () throws(SQLiteError) -> T) throws(APIKeysError) -> T {
+    do {
+      return try body()
+    } catch {
+      throw .database(.sqlite(error))
+    }
+  }
+}
+
+extension APIKey {
+  /// A new key, which nobody can predict.
+  static func random() -> APIKey {
+    // Boxed: thread sanitizer looks at the address of a value that has no bytes.
+    var random: any RandomNumberGenerator = SystemRandomNumberGenerator()
+    return APIKey(using: &random)
   }
 }
 
@@ -178,14 +191,14 @@ extension APIKeys.Record {
   /// The columns that `init(row:)` reads.
   static let selection = """
     SELECT api_keys.name, projects.name, is_read_only, created_at, expires_at, last_used_at,
-      revoked_at, first_characters
+      revoked_at, first_characters, is_admin
     FROM api_keys JOIN projects ON projects.number = api_keys.project
     """
 
   init(row: borrowing Statement) {
     name = row.repairedText(0)
     project = row.repairedText(1)
-    isReadOnly = row.integer(2) != 0
+    rights = APIKeyRights(isReadOnly: row.integer(2) != 0, isAdmin: row.integer(8) != 0)
     createdAt = row.integer(3)
     expiresAt = row.isNull(4) ? nil : row.integer(4)
     lastUsedAt = row.isNull(5) ? nil : row.integer(5)
@@ -194,12 +207,21 @@ extension APIKeys.Record {
   }
 }
 
+extension APIKeyRights {
+  /// The rights as the columns of the database have them.
+  init(isReadOnly: Bool, isAdmin: Bool) {
+    self = isReadOnly ? .readOnly : isAdmin ? .admin : .readWrite
+  }
+}
+
 /// Why a key was not made or revoked.
 public enum APIKeysError: Error, Equatable, Sendable {
-  /// A key that is not revoked has the name.
+  /// A key of the project that is not revoked has the name.
   case nameTaken
   /// No key that is not revoked has the name.
   case noSuchKey
+  /// Keys of several projects that are not revoked have the name.
+  case ambiguousName(projects: [String])
   /// The name of a key is empty, over 64 characters, or has control characters.
   case malformedName
   /// The name of a project is empty, over 64 characters, or not visible ASCII.
@@ -209,6 +231,42 @@ public enum APIKeysError: Error, Equatable, Sendable {
 }
 
 extension Repository {
+  /// Makes an API key.
+  ///
+  /// - Returns: The key, which nobody can read again, and what is known of it.
+  /// - Throws: `.apiKey(.nameTaken)`.
+  public func createAPIKey(
+    _ new: NewAPIKey, in project: ProjectID
+  ) async throws(RepositoryError) -> (key: APIKey, record: APIKeys.Record) {
+    let key = APIKey.random()
+    let record = try await writes.write { writer throws(RepositoryError) in
+      try writer.createAPIKey(key, new, in: project)
+    }
+    return (key, record)
+  }
+
+  /// Revokes an API key, for good.
+  ///
+  /// - Parameter name: Any text.
+  /// - Throws: `.apiKey(.notFound)`, `.apiKey(.isAdmin)`.
+  public func revokeAPIKey(
+    named name: String, in project: ProjectID
+  ) async throws(RepositoryError) {
+    try await writes.write { writer throws(RepositoryError) in
+      try writer.revokeAPIKey(named: name, in: project)
+    }
+  }
+
+  /// Reads what is known of the keys of a project that are not revoked, by their names, on a thread of
+  /// its own.
+  ///
+  /// - Throws: `.queryTimeout`.
+  public func apiKeys(in project: ProjectID) async throws(RepositoryError) -> [APIKeys.Record] {
+    try await queries.run { reader, isOver throws(RepositoryError) in
+      try reader.apiKeys(in: project, isOver: isOver)
+    }
+  }
+
   /// Whether a database has, or ever had, a key; false when there is no file.
   ///
   /// - Throws: Why the file cannot be used.

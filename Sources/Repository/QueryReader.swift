@@ -17,6 +17,7 @@ final class QueryReader {
   let selectConversation: Statement
   let itemPages: ItemPages
   let activity: ActivityReader
+  private let selectKeys: Statement
   private let facetReader: FacetReader
   private var idleStreams: [NumberStream] = []
 
@@ -33,6 +34,7 @@ final class QueryReader {
       "SELECT number FROM conversations WHERE id > :place ORDER BY id LIMIT 1")
     selectLastBefore = try connection.prepare(
       "SELECT number FROM conversations WHERE id < :place ORDER BY id DESC LIMIT 1")
+    selectKeys = try connection.prepare(Self.selectKeysSQL)
     selectConversation = try connection.prepare(
       """
       SELECT metadata.key, metadata.value, conversations.id
@@ -41,6 +43,31 @@ final class QueryReader {
       WHERE conversations.number = :number AND conversations.project = :project
       ORDER BY metadata.key
       """)
+  }
+
+  /// The keys of a project that are not revoked are a range of one index, in its order.
+  static let selectKeysSQL = """
+    SELECT api_keys.name, projects.name, is_read_only, created_at, expires_at, last_used_at,
+      revoked_at, first_characters, is_admin
+    FROM api_keys INDEXED BY api_keys_by_name JOIN projects ON projects.number = api_keys.project
+    WHERE api_keys.project = :project AND api_keys.revoked_at IS NULL ORDER BY api_keys.name
+    """
+
+  /// Reads what is known of the API keys of a project that are not revoked, by their names.
+  ///
+  /// - Parameter isOver: Asked again and again; true ends the query.
+  /// - Throws: `.queryTimeout`.
+  func apiKeys(
+    in project: ProjectID, isOver: () -> Bool
+  ) throws(RepositoryError) -> [APIKeys.Record] {
+    defer { selectKeys.reset() }
+    selectKeys.bind(":project", project.number)
+    var records: [APIKeys.Record] = []
+    while try rethrowing({ () throws(SQLiteError) in try selectKeys.step() }) {
+      if isOver() { throw .queryTimeout }
+      records.append(APIKeys.Record(row: selectKeys))
+    }
+    return records
   }
 
   /// Reads a page of a conversation's items, as of one moment.

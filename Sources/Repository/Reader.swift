@@ -72,7 +72,7 @@ final class Reader {
     selectAccess = try connection.prepare(
       """
       SELECT api_keys.number, api_keys.project, projects.name, api_keys.is_read_only,
-        api_keys.expires_at, api_keys.name
+        api_keys.expires_at, api_keys.name, api_keys.is_admin
       FROM api_keys JOIN projects ON projects.number = api_keys.project
       WHERE api_keys.hash = :hash AND api_keys.revoked_at IS NULL
       """)
@@ -176,7 +176,9 @@ final class Reader {
     return KnownKey(
       access: Access(
         project: ProjectID(number: selectAccess.integer(1)),
-        projectName: selectAccess.repairedText(2), isReadOnly: selectAccess.integer(3) != 0,
+        projectName: selectAccess.repairedText(2),
+        rights: APIKeyRights(
+          isReadOnly: selectAccess.integer(3) != 0, isAdmin: selectAccess.integer(6) != 0),
         keyNumber: selectAccess.integer(0), keyName: selectAccess.repairedText(5)),
       expiresAt: selectAccess.isNull(4) ? nil : selectAccess.integer(4))
   }

@@ -20,6 +20,8 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
   case item(StoredItemError)
   /// The item is there, and its row cannot be shown.
   case unreadableItem
+  /// An API key cannot be made or revoked.
+  case apiKey(StoredKeyError)
   /// A query reached its deadline.
   case queryTimeout
   /// Nothing can be written at the moment; a repeat may succeed.
@@ -67,6 +69,7 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
     case .cursorNotFound: "no conversation has this place"
     case .item: "items are not as they must be"
     case .unreadableItem: "what is stored for an item is not valid"
+    case .apiKey: "an API key cannot be made or revoked"
     case .queryTimeout: "a query reached its deadline"
     case .unavailable(.queueFull(let writesMax)): "\(writesMax) writes are waiting already"
     case .unavailable(.locked): "another process holds the database's lock"
@@ -106,6 +109,16 @@ public enum StoredItemError: Equatable, Sendable {
   case cursorNotFound(ListCursor, id: String)
   /// The copies that a request asks for are too large together.
   case copiesTooLarge(bytesMax: Int)
+}
+
+/// Why an API key is not made or revoked.
+public enum StoredKeyError: Equatable, Sendable {
+  /// A key of the project that is not revoked has the name.
+  case nameTaken(String)
+  /// No key of the project that is not revoked has the name.
+  case notFound(String)
+  /// The key is an admin key, which only a person at the database revokes.
+  case isAdmin
 }
 
 /// The parameters that are places in a list.

@@ -36,6 +36,8 @@ final class Writer {
   private let items: ItemTable
   private let appendKeys: AppendKeyTable
   private let activity: ActivityTable
+  private let keys: KeyTable
+  private let selectKey: Statement
 
   /// - Parameter clock: The wall clock, in Unix microseconds.
   init(
@@ -94,6 +96,9 @@ final class Writer {
     idempotency = try IdempotencyTable(connection, retentionSeconds: settings.idempotencySeconds)
     appendKeys = try AppendKeyTable(connection, retentionSeconds: settings.idempotencySeconds)
     activity = try ActivityTable(connection)
+    keys = try KeyTable(connection)
+    selectKey = try connection.prepare(
+      "\(APIKeys.Record.selection) WHERE api_keys.number = :number")
     numbers = try RowNumbers(connection)
     items = try ItemTable(
       connection, numbers: numbers, copiesBytesMax: settings.copiesBytesMax)
@@ -209,6 +214,36 @@ final class Writer {
       updateKeyUse.bind(":number", number)
       try updateKeyUse.run()
     }
+  }
+
+  /// Stores an API key.
+  ///
+  /// - Throws: `.apiKey(.nameTaken)`.
+  func createAPIKey(
+    _ key: APIKey, _ new: NewAPIKey, in project: ProjectID
+  ) throws(RepositoryError) -> APIKeys.Record {
+    let name = new.name.description
+    let taken = try rethrowing { () throws(SQLiteError) in try keys.found(named: name, in: project)
+    }
+    guard taken == nil else { throw .apiKey(.nameTaken(name)) }
+    return try rethrowing { () throws(SQLiteError) in
+      try keys.insert(key, new, in: project, now: now())
+      defer { selectKey.reset() }
+      selectKey.bind(":number", connection.lastInsertedNumber)
+      guard try selectKey.step() else { preconditionFailure("the key is there") }
+      return APIKeys.Record(row: selectKey)
+    }
+  }
+
+  /// Revokes an API key.
+  ///
+  /// - Throws: `.apiKey(.notFound)`, `.apiKey(.isAdmin)`.
+  func revokeAPIKey(named name: String, in project: ProjectID) throws(RepositoryError) {
+    let found = try rethrowing { () throws(SQLiteError) in try keys.found(named: name, in: project)
+    }
+    guard let found else { throw .apiKey(.notFound(name)) }
+    guard !found.isAdmin else { throw .apiKey(.isAdmin) }
+    try rethrowing { () throws(SQLiteError) in try keys.revoke(found.number, now: now()) }
   }
 
   /// Changes the set. Rows that stay the same are not written again.

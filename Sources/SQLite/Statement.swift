@@ -23,6 +23,18 @@ public struct Statement: ~Copyable {
     precondition(code == SQLITE_OK, "binding \(name) answered \(code)")
   }
 
+  /// Binds an integer, or NULL for nil.
+  ///
+  /// - Precondition: The SQL names the parameter, `:` included.
+  public func bind(_ name: StaticString, _ value: Int64?) {
+    if let value {
+      bind(name, value)
+    } else {
+      let code = sqlite3_bind_null(handle, index(of: name))
+      precondition(code == SQLITE_OK, "binding \(name) answered \(code)")
+    }
+  }
+
   /// Binds a text; SQLite takes a copy.
   ///
   /// - Precondition: The SQL names the parameter, `:` included.

@@ -285,19 +285,31 @@ import Testing
     #expect(try service.outsider().integer("SELECT count(*) FROM conversations") == 1)
   }
 
-  @Test func `the metrics are open by a setting alone`() async throws {
+  @Test func `the metrics are for admin keys of the default project, or open by a setting`()
+    async throws
+  {
     for isOpen in [false, true] {
       let service = try Service(.inProcess, apiSettings: API.Settings(hasOpenMetrics: isOpen))
       let headers = [("Host", "example.com")]
       let strange = isOpen ? 200 : 403
       #expect(try await service.send("GET", "/metrics", headers: headers).status == strange)
       #expect(try await service.send("GET", "/metrics").status == 200)
-      let key = try service.makeKey(isReadOnly: true)
+      let others = [
+        try service.makeKey("reader", isReadOnly: true), try service.makeKey("writer"),
+        try service.makeKey("admin of others", project: "others", isAdmin: true),
+      ]
+      let admin = try service.makeKey("admin", isAdmin: true)
       for method in ["GET", "HEAD"] {
         let answer = try await service.send(method, "/metrics")
         #expect(answer.status == (isOpen ? 200 : 401))
-        #expect(try await service.send(method, "/metrics", key: key).status == 200)
+        for key in others {
+          let answer = try await service.send(method, "/metrics", key: key)
+          #expect(answer.status == (isOpen ? 200 : 403))
+          if method == "GET", !isOpen { #expect(answer.errorCode == "insufficient_permissions") }
+        }
+        #expect(try await service.send(method, "/metrics", key: admin).status == 200)
       }
+      #expect(try await service.send("POST", "/metrics", key: others[1]).status == 405)
       try expectMissing(try await service.send("GET", Self.list))
     }
   }

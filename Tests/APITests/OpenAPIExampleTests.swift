@@ -61,6 +61,17 @@ import Testing
     "incorrect_key": .access(.incorrectKey("sk-abcdefghijklmnopqrstuvwxyz")),
     "other_project": .access(.otherProject(own: "default")),
     "read_only": .access(.keyIsReadOnly),
+    "no_admin": .access(.keyIsNotAdmin),
+    "admin_key": .repository(.apiKey(.isAdmin)),
+    "metrics_of_all_projects": .access(.metricsAreOfAllProjects),
+    "key_not_found": .repository(.apiKey(.notFound("crm"))),
+    "name_taken": .repository(.apiKey(.nameTaken("crm"))),
+    "long_name": keyError(
+      of: #"{"name":"\#(String(repeating: "n", count: 65))","rights":"read_only"}"#),
+    "name_of_no_use": keyError(of: #"{"name":"","rights":"read_only"}"#),
+    "unknown_rights": keyError(of: #"{"name":"crm","rights":"write"}"#),
+    "expiry_not_an_integer": keyError(
+      of: #"{"name":"crm","rights":"read_only","expires_at":"tomorrow"}"#),
     "rate_limited": .access(
       .rateLimited(
         RateLimit.Allowance(
@@ -217,6 +228,17 @@ import Testing
       body: .bytes(Array(body.utf8)))
     do throws(APIError) {
       _ = try RequestBody(request).append(itemReader)
+      preconditionFailure("'\(body)' is right")
+    } catch {
+      return error
+    }
+  }
+
+  private static func keyError(of body: String) -> APIError {
+    let request = Request(
+      method: .post, target: RequestTarget("/v1/api_keys"), body: .bytes(Array(body.utf8)))
+    do throws(APIError) {
+      _ = try RequestBody(request).newKey(now: 0)
       preconditionFailure("'\(body)' is right")
     } catch {
       return error

@@ -80,7 +80,7 @@ import Testing
       paths == [
         Self.list, "\(Self.list)/metadata_keys", "\(Self.list)/metadata_values",
         "\(Self.list)/count", route.path, "\(route.path)/items",
-        "\(route.path)/items/{item_id}", "/v1/me",
+        "\(route.path)/items/{item_id}", "/v1/me", "/v1/api_keys", "/v1/api_keys/{name}",
       ])
   }
 

@@ -129,7 +129,8 @@ import Testing
   private func makeKey(_ service: Service, name: String, isReadOnly: Bool = false) throws -> String
   {
     try APIKeys(path: service.databasePath).create(
-      name: name, project: "default", isReadOnly: isReadOnly, lifetimeSeconds: nil
+      name: name, project: "default", rights: isReadOnly ? .readOnly : .readWrite,
+      lifetimeSeconds: nil
     ).text
   }
 

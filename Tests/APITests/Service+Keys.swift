@@ -7,15 +7,17 @@ extension Service {
   /// - Returns: The key.
   func makeKey(
     _ name: String = "key", project: String = "default", isReadOnly: Bool = false,
-    now: Int64 = Repository.unixSeconds(), lifetimeSeconds: Int64? = nil
+    isAdmin: Bool = false, now: Int64 = Repository.unixSeconds(), lifetimeSeconds: Int64? = nil
   ) throws -> String {
     try APIKeys(path: databasePath, now: now).create(
-      name: name, project: project, isReadOnly: isReadOnly, lifetimeSeconds: lifetimeSeconds
+      name: name, project: project,
+      rights: isAdmin ? .admin : isReadOnly ? .readOnly : .readWrite,
+      lifetimeSeconds: lifetimeSeconds
     ).text
   }
 
-  func revokeKey(_ name: String) throws {
-    try APIKeys(path: databasePath).revoke(name: name)
+  func revokeKey(_ name: String, project: String? = nil) throws {
+    try APIKeys(path: databasePath).revoke(name: name, project: project)
   }
 
   /// Sends a request with an API key.

@@ -25,7 +25,7 @@ final class FuzzedService: Sendable {
     let logger = Logger(label: "fuzz") { [log] _ in log }
     withKey = API(repository: try! Repository(path: path), logger: logger)
     key = try! APIKeys(path: path)
-      .create(name: "fuzz", project: Self.project, isReadOnly: false, lifetimeSeconds: nil).text
+      .create(name: "fuzz", project: Self.project, rights: .readWrite, lifetimeSeconds: nil).text
     withoutKeys = API(
       repository: try! Repository(path: folder.file("without-keys.db")), logger: logger)
     // What is shared by all has no end of its own.

@@ -14,6 +14,7 @@ func checkQuery(_ input: [UInt8]) throws {
   try checkSegments(target)
   try checkRoute(target)
   guard let parameters = try checkParameters(target) else { return }
+  try checkFacets(parameters)
   do {
     let query = try ListParameters(parameters).query
     try check(query, says: parameters)
@@ -25,6 +26,34 @@ func checkQuery(_ input: [UInt8]) throws {
   } catch let error as APIError {
     let answer = try checkRefusal(error)
     try require(answer.status == .badRequest && answer.param != nil, "a refusal without a param")
+  }
+}
+
+/// What is taken for keys, values or a count is within the limits, or an error that names a parameter.
+private func checkFacets(_ parameters: [(name: String, value: String)]) throws {
+  let readers: [() throws -> FacetQuery] = [
+    { try FacetParameters(ofKeys: parameters).query },
+    { try FacetParameters(ofValues: parameters).query },
+  ]
+  for (read, limits) in zip(readers, [1...500, 1...100]) {
+    do {
+      let query = try read()
+      try require(limits.contains(query.limit), "limit \(query.limit)")
+      try require((0...10_000).contains(query.countLimit), "up to \(query.countLimit)")
+      for text in [query.prefix, query.after ?? ""] {
+        try require(query.conversations(with: text) != nil, "a facet that cannot be")
+      }
+    } catch let error as APIError {
+      let answer = try checkRefusal(error)
+      try require(answer.status == .badRequest && answer.param != nil, "a refusal without a param")
+    }
+  }
+  do {
+    let count = try ListParameters(parameters, isCount: true)
+    try require((1...1_000_000).contains(count.countLimit), "up to \(count.countLimit)")
+    try require(count.query.after == nil && count.query.before == nil, "a count with a place")
+  } catch let error as APIError {
+    try checkRefusal(error)
   }
 }
 

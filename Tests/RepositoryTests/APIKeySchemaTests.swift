@@ -45,7 +45,7 @@ import Testing
     let rows = try file.connection().prepare(
       """
       SELECT number || '|' || project || '|' || name || '|' || hash || '|' || first_characters
-        || '|' || is_read_only || '|' || created_at || '|' || coalesce(expires_at, '-')
+        || '|' || is_read_only || '|' || is_admin || '|' || created_at || '|' || coalesce(expires_at, '-')
         || '|' || coalesce(last_used_at, '-') || '|' || coalesce(revoked_at, '-')
       FROM api_keys ORDER BY number
       """)
@@ -75,7 +75,9 @@ import Testing
     ("first_characters", "'sk-abcdefgh'"), ("first_characters", "NULL"),
     ("first_characters", "'sk-' || char(0) || printf('%043d', 0)"),
     ("is_read_only", "2"), ("is_read_only", "-1"), ("is_read_only", "NULL"),
-    ("is_read_only", "'yes'"), ("created_at", "NULL"), ("created_at", "'now'"),
+    ("is_read_only", "'yes'"), ("is_admin", "2"), ("is_admin", "-1"), ("is_admin", "NULL"),
+    ("is_admin", "'yes'"), ("is_read_only, is_admin", "1, 1"), ("created_at", "NULL"),
+    ("created_at", "'now'"),
     ("expires_at", "'tomorrow'"), ("expires_at", "1.5"), ("last_used_at", "'now'"),
     ("revoked_at", "x'01'"), ("number", "1"), ("number", "2"), ("number", "0"), ("number", "-1"),
   ])
@@ -89,7 +91,8 @@ import Testing
   @Test(arguments: [
     ("name", "'Active'"), ("name", "'revoked'"), ("name", "replace(printf('%064d', 0), '0', '😀')"),
     ("project", "1"), ("project", "5"), ("first_characters", "''"),
-    ("first_characters", "'sk-abcdefg'"), ("is_read_only", "1"), ("expires_at", "0"),
+    ("first_characters", "'sk-abcdefg'"), ("is_read_only", "1"), ("is_admin", "1"),
+    ("expires_at", "0"),
     ("expires_at", "4294967296"), ("last_used_at", "10"), ("revoked_at", "10"), ("number", "7"),
     ("hash", "'\(String(repeating: "0123456789abcdef", count: 4))'"),
   ])
@@ -104,7 +107,7 @@ import Testing
 
   @Test(arguments: [
     "number = 9", "project = 1", "hash = printf('%064x', 9)", "first_characters = 'sk-'",
-    "is_read_only = 1", "created_at = 11", "is_read_only = 0",
+    "is_read_only = 1", "created_at = 11", "is_read_only = 0", "is_admin = 1", "is_admin = 0",
   ])
   func `who may do what never changes`(assignment: String) throws {
     for conflict in ["", "OR REPLACE", "OR IGNORE"] {
@@ -147,6 +150,27 @@ import Testing
       "UPDATE \(conflict) api_keys SET name = 'active' WHERE number = 3", file())
   }
 
+  @Test(arguments: ["", "OR REPLACE"])
+  func `a key may have the name of a key of another project`(conflict: String) throws {
+    let file = try file()
+    try file.execute(insert(["project": "3", "name": "'mine'"]))
+    try file.execute("UPDATE \(conflict) api_keys SET name = 'active' WHERE name = 'mine'")
+    #expect(try keys(file).count { $0.contains("|active|") } == 2)
+  }
+
+  @Test func `the keys of a project that count are a range of an index, in its order`() throws {
+    let file = try file()
+    let explain = try file.connection().prepare(
+      "EXPLAIN QUERY PLAN \(QueryReader.selectKeysSQL)")
+    var plan: [String] = []
+    while try explain.step() { plan.append(explain.repairedText(3)) }
+    #expect(
+      plan.sorted() == [
+        "SEARCH api_keys USING INDEX api_keys_by_name (project=?)",
+        "SEARCH projects USING INTEGER PRIMARY KEY (rowid=?)",
+      ])
+  }
+
   @Test(arguments: [
     "DELETE FROM api_keys", "DELETE FROM api_keys WHERE number = 1",
     "DELETE FROM api_keys WHERE number = 2",
@@ -164,7 +188,8 @@ import Testing
   func `a key is never replaced`(verb: String, columns: [String: String]) throws {
     let sql = insert(columns).replacing("INSERT", with: verb)
     #expect(
-      try expectRefused(sql, file())?.message == "a key with this number, hash or name exists")
+      try expectRefused(sql, file())?.message
+        == "a key with this number or hash, or in this project with this name, exists")
     let upsert =
       insert(columns).split(separator: ";")[0] + " ON CONFLICT DO UPDATE SET expires_at = NULL"
     _ = try expectRefused(String(upsert), file())

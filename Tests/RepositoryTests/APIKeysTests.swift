@@ -18,15 +18,18 @@ import Testing
     let own = try access(test, keys.create("own"))
     #expect(own?.project == .default)
     #expect(own?.projectName == "default")
-    #expect(own?.isReadOnly == false)
+    #expect(own?.rights == .readWrite)
 
-    let reader = try access(test, keys.create("reader", project: "team-1", isReadOnly: true))
+    let reader = try access(test, keys.create("reader", project: "team-1", rights: .readOnly))
     #expect(reader?.projectName == "team-1")
+    #expect(reader?.rights == .readOnly)
     #expect(reader?.isReadOnly == true)
-    let writer = try access(test, keys.create("writer", project: "team-1"))
-    #expect(writer?.project == reader?.project)
-    #expect(writer?.project != own?.project)
-    #expect(Set([own, reader, writer].map { $0?.keyNumber }).count == 3)
+    let admin = try access(test, keys.create("writer", project: "team-1", rights: .admin))
+    #expect(admin?.project == reader?.project)
+    #expect(admin?.project != own?.project)
+    #expect(admin?.rights == .admin)
+    #expect(admin?.isReadOnly == false)
+    #expect(Set([own, reader, admin].map { $0?.keyNumber }).count == 3)
     #expect(try test.count("projects") == 2)
   }
 
@@ -50,20 +53,22 @@ import Testing
     let test = try TestRepository(now: { 1500 })
     let first = try APIKeys(path: test.path, now: 1000).create("b", lifetimeSeconds: 60)
     let second = try APIKeys(path: test.path, now: 1001)
-      .create("a", project: "team", isReadOnly: true)
+      .create("a", project: "team", rights: .readOnly)
+    _ = try APIKeys(path: test.path, now: 1002).create("a", rights: .admin)
     #expect(try access(test, second) != nil)
     try await test.repository.writeKeyUses()
     try APIKeys(path: test.path).revoke(name: "b")
 
     let list = try APIKeys(path: test.path).all()
-    #expect(list.map(\.name) == ["b", "a"])
-    #expect(list.map(\.project) == ["default", "team"])
-    #expect(list.map(\.isReadOnly) == [false, true])
-    #expect(list.map(\.createdAt) == [1000, 1001])
-    #expect(list.map(\.expiresAt) == [1060, nil])
-    #expect(list.map(\.lastUsedAt) == [nil, 1500])
-    #expect(list.map(\.isRevoked) == [true, false])
-    #expect(list.map(\.firstCharacters) == [first, second].map { String($0.text.prefix(7)) })
+    #expect(list.map(\.name) == ["b", "a", "a"])
+    #expect(list.map(\.project) == ["default", "team", "default"])
+    #expect(list.map(\.rights) == [.readWrite, .readOnly, .admin])
+    #expect(list.map(\.createdAt) == [1000, 1001, 1002])
+    #expect(list.map(\.expiresAt) == [1060, nil, nil])
+    #expect(list.map(\.lastUsedAt) == [nil, 1500, nil])
+    #expect(list.map(\.isRevoked) == [true, false, false])
+    #expect(
+      list.prefix(2).map(\.firstCharacters) == [first, second].map { String($0.text.prefix(7)) })
   }
 
   @Test func `the key itself is nowhere on the disk`() async throws {
@@ -95,21 +100,43 @@ import Testing
     let test = try TestRepository()
     let keys = try APIKeys(path: test.path)
     let old = try keys.create("a", project: "one")
-    #expect(throws: APIKeysError.nameTaken) { try keys.create("a", project: "two") }
+    #expect(throws: APIKeysError.nameTaken) { try keys.create("a", project: "one", rights: .admin) }
     // Also when the key that has it counts no more by itself.
     #expect(throws: APIKeysError.nameTaken) {
-      try APIKeys(path: test.path, now: 5_000_000_000).create("a")
+      try APIKeys(path: test.path, now: 5_000_000_000).create("a", project: "one")
     }
-    // Nor was the project made of the key that was not.
     #expect(try test.count("projects") == 2)
 
     for _ in 0..<2 {
       try keys.revoke(name: "a")
-      let new = try keys.create("a", project: "two")
-      #expect(try access(test, new)?.projectName == "two")
+      let new = try keys.create("a", project: "one")
+      #expect(try access(test, new)?.projectName == "one")
       #expect(try access(test, old) == nil)
     }
     #expect(try keys.all().map(\.isRevoked) == [true, true, false])
+  }
+
+  @Test func `each project has names of its own, and a name of several is revoked by project`()
+    throws
+  {
+    let test = try TestRepository()
+    let keys = try APIKeys(path: test.path)
+    let made = try ["one", "two", "three"].map { try keys.create("a", project: $0) }
+    _ = try keys.create("b", project: "four")
+    #expect(throws: APIKeysError.ambiguousName(projects: ["one", "three", "two"])) {
+      try keys.revoke(name: "a")
+    }
+    for project in ["four", "", "One", "none"] {
+      #expect(throws: APIKeysError.noSuchKey) { try keys.revoke(name: "a", project: project) }
+    }
+    #expect(try made.allSatisfy { try access(test, $0) != nil })
+    try keys.revoke(name: "a", project: "two")
+    #expect(try made.map { try access(test, $0) != nil } == [true, false, true])
+    try keys.revoke(name: "a", project: "three")
+    // One is left: its name is enough.
+    try keys.revoke(name: "a")
+    #expect(try made.allSatisfy { try access(test, $0) == nil })
+    #expect(throws: APIKeysError.noSuchKey) { try keys.revoke(name: "a") }
   }
 
   @Test func `of many that take a name at the same time one gets it`() async throws {

@@ -60,6 +60,17 @@ struct FaultWrite: Sendable, CustomTestStringConvertible {
     } change: {
       $0.replace("item \(SampleFile.id(4))")
     },
+    FaultWrite(testDescription: "make a key") {
+      _ = try await $0.createAPIKey(
+        NewAPIKey(name: APIKeyName("new"), rights: .readOnly, expiresAt: nil), in: .default)
+    } change: {
+      $0.add("key new revoked= used=")
+    },
+    FaultWrite(testDescription: "revoke a key") {
+      try await $0.revokeAPIKey(named: "k", in: .default)
+    } change: {
+      $0.replace("key k", by: "revoked=\(FaultSample.now) used=")
+    },
     FaultWrite(testDescription: "delete") {
       try await $0.deleteConversation(SampleFile.id(59), in: .default)
     } change: {

@@ -116,11 +116,10 @@ func waitUntil(_ condition: () async -> Bool) async throws {
 extension APIKeys {
   /// Makes a key that lets into the default project for ever, unless something else is asked for.
   func create(
-    _ name: String, project: String = "default", isReadOnly: Bool = false,
+    _ name: String, project: String = "default", rights: APIKeyRights = .readWrite,
     lifetimeSeconds: Int64? = nil
   ) throws(APIKeysError) -> APIKey {
-    try create(
-      name: name, project: project, isReadOnly: isReadOnly, lifetimeSeconds: lifetimeSeconds)
+    try create(name: name, project: project, rights: rights, lifetimeSeconds: lifetimeSeconds)
   }
 }
 

@@ -33,7 +33,8 @@ def test_a_missing_command_shows_what_there_is_and_is_wrong(run, arguments):
 
 
 @pytest.mark.parametrize("arguments", [
-    "serv", "serve --prot 1", "keys create", "backup", "migrate x", "keys create --name a --expires 1"])
+    "serv", "serve --prot 1", "keys create", "backup", "migrate x", "keys create --name a --expires 1",
+    "keys create --name a --admin --read-only"])
 def test_a_wrong_command_line(run, arguments):
     result = run(*arguments.split())
     assert (result.returncode, result.stdout) == (USAGE, "")

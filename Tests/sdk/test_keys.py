@@ -160,13 +160,43 @@ def test_malformed_words_create_no_database(refused_keys, tmp_path, name, projec
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_name_that_is_taken_is_refused_and_makes_no_project(
+def test_a_name_that_is_taken_is_refused(
         make_key, refused_keys, list_keys, sqlite, database):
     make_key("a")
-    line = refused_keys("create", "--name", "a", "--project", "other")
-    assert line == "Error: a key named 'a' exists; revoke it first, or take another name"
+    line = refused_keys("create", "--name", "a", "--admin")
+    assert line == ("Error: a key named 'a' exists in project 'default'; revoke it first, or take "
+                    "another name")
     assert len(list_keys()) == 1
     assert sqlite(database, "SELECT name FROM projects").stdout == "default\n"
+
+
+def test_each_project_has_names_of_its_own(make_key, keys, refused_keys, list_keys):
+    for project in ("red", "blue", "default"):
+        make_key("a", "--project", project)
+    assert refused_keys("revoke", "a", status=64) == (
+        "Error: a key named 'a' exists in the projects 'blue', 'default', 'red'; name one with "
+        "--project")
+    assert refused_keys("revoke", "a", "--project", "green") == (
+        "Error: no key named 'a' in project 'green'; 'conversationd keys list' shows them")
+    assert keys("revoke", "a", "--project", "red").returncode == 0
+    assert keys("revoke", "--project", "blue", "a").returncode == 0
+    assert [row["STATE"] for row in list_keys()] == ["revoked", "revoked", "active"]
+    # One is left: its name is enough.
+    assert keys("revoke", "a").returncode == 0
+    assert [row["STATE"] for row in list_keys()] == 3 * ["revoked"]
+
+
+def test_an_admin_key_is_listed_as_one(make_key, list_keys):
+    make_key("a", "--admin", "--project", "red")
+    [row] = list_keys()
+    assert (row["NAME"], row["PROJECT"], row["RIGHTS"]) == ("a", "red", "admin")
+
+
+def test_an_admin_key_cannot_be_read_only(keys, list_keys):
+    result = keys("create", "--name", "a", "--read-only", "--admin")
+    assert (result.returncode, result.stdout) == (64, "")
+    assert result.stderr.startswith("Error: --read-only and --admin exclude each other\n")
+    assert list_keys() == []
 
 
 def test_keys_that_are_made_at_once_are_all_made(keys, list_keys, migrated):
@@ -268,6 +298,7 @@ def test_a_database_that_may_only_be_read_is_refused(run, refused, ordinary_user
     folder, options = ordinary_user
     database = folder / "conversations.db"
     assert run("migrate", "--database", database, **options).returncode == 0
+    assert run("keys", "create", "--name", "a", "--database", database, **options).returncode == 0
     database.chmod(0o444)
     line = refused("keys", *command, "--database", database, status=74, **options)
     assert line == f"Error: database '{database}': this user may not write it or its folder"

@@ -197,7 +197,7 @@ def test_refusals_are_counted_by_reason(start_with):
 
 
 def test_refusals_of_keys_are_counted_by_reason(server, make_key):
-    key, reader = bearer(make_key("a")), bearer(make_key("b", "--read-only"))
+    key, reader = bearer(make_key("a", "--admin")), bearer(make_key("b", "--read-only"))
     wrong = bearer("sk-wrong")
     requests = [
         ("GET", LIST, None, ()), ("GET", LIST, None, ()), ("GET", LIST, None, wrong),
@@ -338,12 +338,17 @@ def test_sizes_are_those_of_the_files(server):
 # Who may read it
 
 
-def test_metrics_need_a_key_once_there_is_one(server, make_key):
+def test_metrics_need_an_admin_key_of_the_default_project_once_there_is_a_key(server, make_key):
     assert server.request("GET", "/metrics").status == 200
-    key, reader = bearer(make_key("a")), bearer(make_key("b", "--read-only"))
+    writer, reader = bearer(make_key("a")), bearer(make_key("b", "--read-only"))
+    admin = bearer(make_key("c", "--admin"))
+    others = bearer(make_key("c", "--admin", "--project", "others"))
     wrong = bearer("sk-wrong")
     assert send_all(server, [("GET", "/metrics", None, headers) for headers in (
-        (), wrong, key, reader)]) == [401, 401, 200, 200]
+        (), wrong, writer, reader, others, admin)]) == [401, 401, 403, 403, 403, 200]
+    answer = server.request("GET", "/metrics", headers=writer)
+    assert answer.error["code"] == "insufficient_permissions"
+    assert "only an admin key of the project 'default'" in answer.error["message"]
 
 
 def test_a_setting_opens_metrics_to_all_and_nothing_else(start_with, make_key):

@@ -10,6 +10,7 @@ from collections import Counter
 from contextlib import closing
 from itertools import count
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from conftest import ANSWER_SECONDS, REPOSITORY, clean_environment
@@ -22,6 +23,7 @@ METHODS = {"get", "head", "post", "patch", "delete"}
 LIST = "/v1/conversations"
 ONE = "/v1/conversations/{conversation_id}"
 ITEMS, ITEM = f"{ONE}/items", f"{ONE}/items/{{item_id}}"
+API_KEYS, API_KEY = "/v1/api_keys", "/v1/api_keys/{name}"
 # What must stand in the query.
 REQUIRED = {"/v1/conversations/metadata_values": "?key=topic"}
 OF_ONE = (ONE, ITEMS, ITEM)
@@ -29,7 +31,7 @@ JSON = {"Content-Type": "application/json"}
 ORIGIN = "https://app.example.com"
 # Of the connection, not of the answer.
 CONNECTION_FIELDS = {"connection", "content-length", "content-type", "date"}
-SCHEMATHESIS_SECONDS = 300
+SCHEMATHESIS_SECONDS = 600
 
 
 def operations():
@@ -128,9 +130,13 @@ class Described:
     def __init__(self, server, reached=None):
         self.server = server
         self.reached = set() if reached is None else reached
+        self.numbers = count()
 
     def send(self, method, path, body=None, headers=(), id="", query=""):
-        url = path.replace("{conversation_id}", id).replace("{item_id}", "msg_a")
+        url = path.replace("{conversation_id}", id).replace("{item_id}", "msg_a").replace(
+            "{name}", self.make_key(headers) if path == API_KEY and not id else id)
+        if path == API_KEYS and isinstance(body, dict):
+            body = {**body, "name": f"made {next(self.numbers)}"}
         query = query or REQUIRED.get(path, "")
         answer = self.server.request(method, url + query, body, dict(headers))
         responses = DOCUMENT["paths"][path][method.lower()]["responses"]
@@ -138,6 +144,12 @@ class Described:
         conforms(answer, responses[str(answer.status)], has_body=method != "HEAD")
         self.reached.add((method, path, answer.status))
         return answer
+
+    def make_key(self, headers):
+        """Makes an API key, if these headers may, and returns its name."""
+        body = {"rights": "read_only"}
+        answer = self.send("POST", API_KEYS, body, {**JSON, **dict(headers)})
+        return quote(answer.json().get("name", "none"))
 
     def create(self, metadata=None, headers=()):
         body = {"metadata": metadata or {"topic": "demo"},
@@ -201,7 +213,8 @@ LIMIT_FIELDS = {name for name in DOCUMENT["components"]["headers"]
 # What a request needs to be right, by method and path.
 BODIES = {("POST", LIST): {"metadata": {"a": "1"}}, ("POST", ONE): {"metadata": {"a": "1"}},
           ("PATCH", ONE): {"metadata": {"b": "2", "c": None}},
-          ("POST", ITEMS): {"items": [{"role": "user", "content": "Hello"}]}}
+          ("POST", ITEMS): {"items": [{"role": "user", "content": "Hello"}]},
+          ("POST", API_KEYS): {"rights": "read_write"}}
 
 
 def test_every_answer_that_is_described_is_given_as_described(
@@ -210,35 +223,8 @@ def test_every_answer_that_is_described_is_given_as_described(
                                 "CONVERSATIOND_HTTP_BODY_BYTES_MAX": str(BODY_BYTES)})
     described = Described(server)
     for method, path, operation in operations():
-        body = BODIES.get((method, path))
-        headers = JSON if body else {}
-
-        def send(body=body, headers=headers, id=None, query="", method=method, path=path):
-            id = id or described.create().json()["id"]
-            return described.send(method, path, body, headers, id, query).status
-
-        assert send() == 200
-        assert send(query="?unknown=1") == 400
-        for field, value in [("Host", "example.com"), ("Origin", ORIGIN)]:
-            assert send(headers={**headers, field: value}) == (200 if is_open(operation) else 403)
-        assert send(body=b" " * (BODY_BYTES + 1)) == 413
-        assert send(headers={**headers, "X-Long": HEADER_BYTES * "a"}) == 431
-        if path in OF_ONE:
-            assert send(id="conv_" + 48 * "0") == 404
-        if path == ONE:
-            assert send(headers={**headers, "If-Match": '"other"'}) == 412
-            any_content = send(headers={**headers, "If-None-Match": "*"})
-            assert any_content == (304 if method in ("GET", "HEAD") else 412)
-        if body:
-            assert send(body=b"{") == 400
-            assert send(headers={**headers, "Content-Encoding": "gzip"}) == 415
-            assert send(body={"metadata": {"k": 1}}) == 400
-        if path == LIST and not body:
-            unknown = f"?order_by=last_activity&after=conv_{48 * '0'}"
-            assert send(query=unknown) == 404
-        if path == LIST and body:
-            reference = {"items": [{"type": "item_reference", "id": "msg_none"}]}
-            assert send(body=reference) == 404
+        if path not in (API_KEYS, API_KEY):
+            right_and_wrong(described, method, path, operation)
     keyed = {**JSON, "Idempotency-Key": "k1"}
     answers = [described.send("POST", LIST, body, keyed) for body in ({}, {}, {"metadata": {}})]
     assert [answer.status for answer in answers] == [200, 200, 422]
@@ -255,24 +241,64 @@ def test_every_answer_that_is_described_is_given_as_described(
     past_the_limit(Described(limited, described.reached))
     (tmp_path / "small").mkdir()
     small = start(folder=tmp_path / "small", environment=ROOM_FOR_ONE_BODY)
-    without_room(Described(small, described.reached), wait_until)
-    failing_database(described, make_key(server))
+    without_room(Described(small, described.reached), make_key(small, "--admin"), wait_until)
+    failing_database(described, make_key(server, "--admin"))
     missing = {(method, path, int(status)) for method, path, operation in operations()
                for status in operation["responses"]} - described.reached
     # Only when answers fill the memory for them (Tests/HTTPTests/SlowAnswerTests.swift).
     assert missing == {(method, "/openapi.json", 503) for method in ("GET", "HEAD")}
 
 
+def right_and_wrong(described, method, path, operation, key=None):
+    """What an operation answers to whoever may send it, and to what is wrong with a request."""
+    body = BODIES.get((method, path))
+    headers = {**(JSON if body else {}), **(key or {})}
+
+    def send(body=body, headers=headers, id="", query=""):
+        if path in OF_ONE and not id:
+            id = described.create(headers=key or ()).json()["id"]
+        return described.send(method, path, body, headers, id, query).status
+
+    assert send() == 200
+    assert send(query="?unknown=1") == 400
+    for field, value in [("Host", "example.com"), ("Origin", ORIGIN)]:
+        assert send(headers={**headers, field: value}) == (
+            200 if is_open(operation) or key else 403)
+    assert send(body=b" " * (BODY_BYTES + 1)) == 413
+    assert send(headers={**headers, "X-Long": HEADER_BYTES * "a"}) == 431
+    if path in OF_ONE:
+        assert send(id="conv_" + 48 * "0") == 404
+    if path == ONE:
+        assert send(headers={**headers, "If-Match": '"other"'}) == 412
+        any_content = send(headers={**headers, "If-None-Match": "*"})
+        assert any_content == (304 if method in ("GET", "HEAD") else 412)
+    if body:
+        assert send(body=b"{") == 400
+        assert send(headers={**headers, "Content-Encoding": "gzip"}) == 415
+        assert send(body={"metadata": {"k": 1}}) == 400
+    if path == LIST and not body:
+        assert send(query=f"?order_by=last_activity&after=conv_{48 * '0'}") == 404
+    if path == LIST and body:
+        reference = {"items": [{"type": "item_reference", "id": "msg_none"}]}
+        assert send(body=reference) == 404
+    if path == API_KEY:
+        assert send(id="nobody") == 404
+
+
 def with_keys(described, make_key):
     """What every operation answers from the first key on."""
-    key = make_key(described.server)
+    key = make_key(described.server, "--admin")
     read_only = make_key(described.server, "--read-only")
+    for method, path, operation in operations():
+        if path in (API_KEYS, API_KEY):
+            right_and_wrong(described, method, path, operation, key)
     for method, path, operation in operations():
         body = BODIES.get((method, path))
         reads = method in ("GET", "HEAD")
 
         def send(expected, code, headers):
-            id = described.create(headers=key).json()["id"]
+            id = (described.make_key(key) if path == API_KEY
+                  else described.create(headers=key).json()["id"])
             answer = described.send(method, path, body, {**JSON, **headers}, id)
             assert answer.status == (200 if is_open(operation) else expected)
             if answer.status != 200 and method != "HEAD":
@@ -281,7 +307,8 @@ def with_keys(described, make_key):
         send(401, None, {})
         send(401, "invalid_api_key", {"Authorization": "Bearer sk-none"})
         send(401, "invalid_project", {**key, "OpenAI-Project": "other"})
-        send(200 if reads else 403, "insufficient_permissions", read_only)
+        may_read = reads and path not in (API_KEYS, "/metrics")
+        send(200 if may_read else 403, "insufficient_permissions", read_only)
         send(200, None, {**key, "OpenAI-Project": "default"})
 
 
@@ -294,16 +321,17 @@ def past_the_limit(described):
         assert LIMIT_FIELDS.isdisjoint(answer.headers) == is_open(operation)
 
 
-def without_room(described, wait_until):
+def without_room(described, key, wait_until):
     """What every operation answers while the large body of another request fills the memory for
     them."""
     server = described.server
     with socket.create_connection((server.host, server.port)) as other:
         other.sendall(b"POST /v1/conversations HTTP/1.1\r\nHost: localhost\r\n"
-                      b"Content-Length: 65536\r\n\r\n" + 65535 * b" ")
+                      b"Authorization: %s\r\nContent-Length: 65536\r\n\r\n"
+                      % key["Authorization"].encode() + 65535 * b" ")
         wait_until(lambda: server.has_read_all(1))
         for method, path, _ in operations():
-            answer = described.send(method, path, 65536 * b" ", JSON, "x")
+            answer = described.send(method, path, 65536 * b" ", {**JSON, **key}, "x")
             # Where nobody needs a key, a large body is not read.
             is_read = path not in ("/healthz", "/readyz", "/openapi.json")
             assert answer.status == (503 if is_read else 200)
@@ -321,7 +349,7 @@ def failing_database(described, key):
                 assert answer.status == 503
         other.execute("ROLLBACK")
         for table, event in [("conversations", "INSERT"), ("conversations", "DELETE"),
-                             ("metadata", "INSERT")]:
+                             ("metadata", "INSERT"), ("api_keys", "INSERT")]:
             other.execute(f"CREATE TRIGGER {table}_{event} BEFORE {event} ON {table} "
                           "BEGIN SELECT RAISE(ABORT, 'broken'); END")
         for event in ("INSERT", "DELETE"):
@@ -436,7 +464,8 @@ def test_schemathesis_finds_nothing(server, make_key, tmp_path):
     document = tmp_path / "openapi.json"
     document.write_text(json.dumps({**DOCUMENT, "security": [{"bearer": []}]}), encoding="utf-8")
     # Two clients that shall not see each other's conversations; schemathesis.toml has their names.
-    clients = {client: {**make_key(server, "--project", project), "OpenAI-Project": project}
+    clients = {client: {**make_key(server, "--admin", "--project", project),
+                        "OpenAI-Project": project}
                for client, project in [("own", "default"), ("other", "other")]}
     (tmp_path / "clients.json").write_text(json.dumps({"auth": [
         {"name": client,
@@ -482,5 +511,7 @@ def template(url, server):
     path = url.removeprefix(server.url).split("?")[0]
     if path in DOCUMENT["paths"]:
         return path
+    if path.startswith(f"{API_KEYS}/"):
+        return API_KEY
     rest = path.removeprefix(f"{LIST}/").split("/")
     return ITEMS if len(rest) == 2 else ITEM if len(rest) == 3 else ONE

@@ -61,12 +61,21 @@ struct Failure: Error, CustomStringConvertible {
   }
 
   /// A key that cannot be made or revoked.
-  init(_ error: APIKeysError, name: String, database path: String) {
+  ///
+  /// - Parameter project: The project that was named, if one was.
+  init(_ error: APIKeysError, name: String, project: String?, database path: String) {
+    let inProject = project.map { " in project '\($0)'" } ?? ""
     switch error {
     case .nameTaken:
-      self.init(.data, "a key named '\(name)' exists; revoke it first, or take another name")
+      self.init(
+        .data, "a key named '\(name)' exists\(inProject); revoke it first, or take another name")
     case .noSuchKey:
-      self.init(.data, "no key named '\(name)'; 'conversationd keys list' shows them")
+      self.init(
+        .data, "no key named '\(name)'\(inProject); 'conversationd keys list' shows them")
+    case .ambiguousName(let projects):
+      let names = projects.map { "'\($0)'" }.joined(separator: ", ")
+      self.init(
+        .usage, "a key named '\(name)' exists in the projects \(names); name one with --project")
     case .malformedName:
       self.init(
         .usage, "the name of a key is 1 to 64 characters, none of them a control character")

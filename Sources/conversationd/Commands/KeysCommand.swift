@@ -43,12 +43,24 @@ extension KeysCommand {
     @Flag(help: "Allow GET and HEAD only.")
     var readOnly = false
 
+    @Flag(
+      help: "Also allow making, listing and revoking the keys of the project over HTTP.")
+    var admin = false
+
     @Option(
       help: ArgumentHelp(
         "How long it counts: a number and s, m, h, d or w, such as 90d; at most 100 years. "
           + "(default: for ever)",
         valueName: "duration"))
     var expires: Lifetime?
+
+    func validate() throws {
+      if readOnly, admin {
+        throw ValidationError("--read-only and --admin exclude each other")
+      }
+    }
+
+    private var rights: APIKeyRights { readOnly ? .readOnly : admin ? .admin : .readWrite }
 
     func run() throws {
       let settings = try databaseOptions.settings()
@@ -64,7 +76,7 @@ extension KeysCommand {
         let isFirst = try !Repository.hasAPIKeys(path: path)
         let keys = try settings.openKeys()
         let key = try keys.create(
-          name: name, project: project, isReadOnly: readOnly, lifetimeSeconds: expires?.seconds)
+          name: name, project: project, rights: rights, lifetimeSeconds: expires?.seconds)
         try hand(key, settings)
         writeError(
           "Created the key '\(name)' for project '\(project)' in \(path). Keep it in a safe place: "
@@ -72,7 +84,7 @@ extension KeysCommand {
         if isFirst { writeError("It is the first key: from now on every request needs one.") }
         warn(of: try keys.otherProjects(than: project))
       } catch let error as APIKeysError {
-        throw Failure(error, name: name, database: path)
+        throw Failure(error, name: name, project: project, database: path)
       } catch let error as DatabaseError {
         throw Failure(error, database: path)
       }
@@ -93,7 +105,7 @@ extension KeysCommand {
         print(key.text)
         try Conversationd.flushOutput()
       } catch {
-        try settings.openKeys().revoke(name: name)
+        try settings.openKeys().revoke(name: name, project: project)
         throw Failure(.io, "the key '\(name)' could not be printed and was revoked; make another")
       }
     }
@@ -130,11 +142,19 @@ extension KeysCommand {
     private static func row(_ record: APIKeys.Record, now: Int64) -> [String] {
       let isExpired = record.expiresAt.map { $0 <= now } ?? false
       return [
-        record.name, record.project, record.isReadOnly ? "read-only" : "read-write",
+        record.name, record.project, shown(record.rights),
         record.isRevoked ? "revoked" : isExpired ? "expired" : "active",
         shown(record.createdAt), record.lastUsedAt.map(shown) ?? "never",
         record.expiresAt.map(shown) ?? "never", "\(record.firstCharacters)...",
       ]
+    }
+
+    private static func shown(_ rights: APIKeyRights) -> String {
+      switch rights {
+      case .readOnly: "read-only"
+      case .readWrite: "read-write"
+      case .admin: "admin"
+      }
     }
 
     private static func shown(_ unixSeconds: Int64) -> String {
@@ -165,13 +185,16 @@ extension KeysCommand {
     @Argument(help: "The name of the key.")
     var name: String
 
+    @Option(help: "Its project, where several projects have a key of that name.")
+    var project: String?
+
     func run() throws {
       let settings = try databaseOptions.settings()
       let keys = try settings.openKeys()
       do {
-        try keys.revoke(name: name)
+        try keys.revoke(name: name, project: project)
       } catch {
-        throw Failure(error, name: name, database: settings.databasePath)
+        throw Failure(error, name: name, project: project, database: settings.databasePath)
       }
       print("revoked '\(name)' in \(settings.databasePath)")
     }
@@ -185,7 +208,6 @@ struct Lifetime: ExpressibleByArgument {
   private static let unitSeconds: [Character: Int64] = [
     "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800,
   ]
-  private static let yearsMax: Int64 = 100
 
   init?(argument: String) {
     guard let unit = argument.last.flatMap({ Self.unitSeconds[$0] }),
@@ -193,7 +215,7 @@ struct Lifetime: ExpressibleByArgument {
       let count = Int64(argument.dropLast()), count > 0
     else { return nil }
     let (seconds, isTooLarge) = count.multipliedReportingOverflow(by: unit)
-    guard !isTooLarge, seconds <= Self.yearsMax * 365 * 86_400 else { return nil }
+    guard !isTooLarge, seconds <= NewAPIKey.lifetimeSecondsMax else { return nil }
     self.seconds = seconds
   }
 }
