@@ -86,9 +86,12 @@ class Visit:
     def rows(self):
         return self.page.locator(".list tbody tr")
 
-    def is_wider_than_the_screen(self):
-        return self.page.evaluate(
-            "document.documentElement.scrollWidth > document.documentElement.clientWidth")
+    def too_wide(self):
+        """What is wider than the screen, or than the window that it is in."""
+        return self.page.evaluate("""
+            [document.documentElement, ...document.querySelectorAll("dialog, .popover, .card, .turn")]
+              .filter((element) => element.scrollWidth > element.clientWidth + 1)
+              .map((element) => `${element.tagName}.${element.className}`)""")
 
 
 @pytest.fixture

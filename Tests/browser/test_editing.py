@@ -93,7 +93,7 @@ def test_who_was_slower_sees_all_three_sets_and_overwrites_nothing(server, visit
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Somebody changed this set")
     expect(dialog.get_by_role("row", name="agent")).to_contain_text("changed by somebody else")
-    expect(dialog.get_by_role("row", name="priority")).to_contain_text("you changed it")
+    expect(dialog.get_by_role("row", name="priority")).to_contain_text("you removed it")
     clash = dialog.get_by_role("row", name="status")
     for value in ["pending", "escalated", "closed"]:
         expect(clash).to_contain_text(value)

@@ -138,6 +138,29 @@ def test_time_order_and_columns_are_in_the_address(server, visit):
     expect(page.get_by_role("columnheader", name="channel")).to_have_count(0)
 
 
+def test_the_latest_activity_comes_first_on_demand(server, visit):
+    first = create(server, {"n": "1"})
+    for number in range(2, 70):
+        create(server, {"n": str(number)})
+    item = {"items": [{"type": "message", "role": "user", "content": "Hello"}]}
+    json = {"Content-Type": "application/json"}
+    path = f"/v1/conversations/{first}/items"
+    assert server.request("POST", path, item, json).status == 200
+    tab = visit(server)
+    page = tab.page
+    page.get_by_role("button", name="Order: Newest first").click()
+    page.get_by_role("button", name="Latest activity first").click()
+    expect(page.get_by_role("columnheader", name="Activity")).to_be_visible()
+    expect(tab.rows().first).to_contain_text("1 item")
+    assert "order_by=last_activity" in page.url
+    # The second page begins where the first one ended.
+    page.get_by_role("button", name="Load 50 more").or_(page.get_by_text("Loading")).first.wait_for()
+    page.locator(".list .table-wrap").evaluate("element => element.scrollTo(0, 1e9)")
+    expect(tab.rows()).to_have_count(69)
+    assert server.request("POST", path, item, json).status == 200
+    expect(page.get_by_role("button", name="1 new since")).to_be_visible(timeout=40_000)
+
+
 class Prefix(BaseHTTPRequestHandler):
     """A proxy that serves what is behind it under a prefix."""
 

@@ -204,6 +204,8 @@ async function start() {
 }
 
 refusals.addEventListener("refused", ({ detail: error }) => {
+  // Of several requests on their way, the first tells it.
+  if (main.querySelector(".signin")) return;
   const hadKey = session.key !== null;
   session.key = null;
   askForKey(hadKey ? error.message : "");

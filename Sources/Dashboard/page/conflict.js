@@ -4,9 +4,13 @@ import { dialogActions, openDialog } from "./dialogs.js";
 import { button, fill, h, shown } from "./dom.js";
 import { compare, merged } from "./merge.js";
 
-const reasons = {
-  theirs: "changed by somebody else", yours: "you changed it", same: "both did the same",
-};
+// Who did what to a key that only one side touched, or both in the same way.
+function reason({ base, theirs, yours, kind }) {
+  if (kind === "same") return "both did the same";
+  const now = kind === "yours" ? yours : theirs;
+  const deed = now === null ? "removed" : base === null ? "added" : "changed";
+  return kind === "yours" ? `you ${deed} it` : `${deed} by somebody else`;
+}
 
 // Resolves to `{ result }` with the chosen set, to `{ discards: true }`, or to undefined when the
 // editing goes on.
@@ -42,7 +46,7 @@ function line(row, takesYours) {
     cell("When you began", base), cell("Stored now", theirs, kind === "theirs" || isClash),
     cell("Yours", yours, kind === "yours" || isClash),
     h("td", { role: "cell" },
-      isClash ? sides(key, takesYours) : h("span", { class: "muted" }, reasons[kind])));
+      isClash ? sides(key, takesYours) : h("span", { class: "muted" }, reason(row))));
 }
 
 function sides(key, takesYours) {

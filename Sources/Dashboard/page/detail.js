@@ -53,12 +53,15 @@ export class DetailView {
   parts() {
     if (this.isPanel) return [this.head(), this.metadata, this.transcript];
     return [
-      h("p", { class: "crumbs" }, h("a", { href: this.back.link }, "Conversations"),
-        this.back.recap && [" / ", h("span", { class: "muted" }, shown(this.back.recap))]),
-      this.head(),
+      this.crumbs(), this.head(),
       h("div", { class: "detail-grid" }, this.transcript,
         h("div", { class: "side" }, this.metadata, this.facts, this.snippet())),
     ];
+  }
+
+  crumbs() {
+    return h("p", { class: "crumbs" }, h("a", { href: this.back.link }, "Conversations"),
+      this.back.recap && [" / ", h("span", { class: "muted" }, shown(this.back.recap))]);
   }
 
   head() {
@@ -125,7 +128,7 @@ export class DetailView {
 
   gone(error) {
     this.request.abort();
-    fill(this.element, this.head(), problem(error));
+    fill(this.element, !this.isPanel && this.crumbs(), this.head(), problem(error));
     this.remove.hidden = true;
   }
 

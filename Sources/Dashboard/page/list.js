@@ -8,7 +8,7 @@ import { button, fill, h } from "./dom.js";
 import { conditionWords, FilterBox } from "./filter.js";
 import { problem, waiting } from "./notice.js";
 import { addCondition, conditionParameters, listParameters, viewFragment } from "./query.js";
-import { ConversationTable } from "./table.js";
+import { ConversationTable, refreshTimes } from "./table.js";
 import { capped, localTime, number, toMap } from "./text.js";
 import { chooseColumns, chooseCopy, chooseExport, chooseOrder, chooseTime, orderName, timeName }
   from "./toolbar.js";
@@ -53,7 +53,10 @@ export class ListView {
     this.watchEnd = new IntersectionObserver((entries) => {
       if (entries.some((entry) => entry.isIntersecting) && this.mayScroll) this.loadMore();
     });
-    this.timer = setInterval(() => this.lookForNew(), newMilliseconds);
+    this.timer = setInterval(() => {
+      refreshTimes(this.element);
+      this.lookForNew();
+    }, newMilliseconds);
   }
 
   build() {

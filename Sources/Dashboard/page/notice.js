@@ -44,6 +44,9 @@ export function explain(error) {
       advice: "The server gave it up. Narrow it: a shorter time, or one more filter.",
     };
   }
+  if (["host_not_allowed", "origin_not_allowed"].includes(error.code)) {
+    return { title: "The server does not answer at this address", advice: error.message };
+  }
   switch (error.status) {
     case 0:
       return {

@@ -158,6 +158,13 @@ export class ConversationTable {
   }
 }
 
+// Brings the times up to date that `time` made somewhere in an element.
+export function refreshTimes(element) {
+  for (const one of element.querySelectorAll("time")) {
+    one.textContent = ago(Date.parse(one.dateTime) / 1000);
+  }
+}
+
 export const time = (seconds) => h("time", {
   datetime: utcTime(seconds), title: `${localTime(seconds)} (${utcTime(seconds)})`,
 }, ago(seconds));
