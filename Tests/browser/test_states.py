@@ -194,7 +194,7 @@ class Prefix(BaseHTTPRequestHandler):
 def test_it_works_under_the_prefix_of_a_proxy(server, visit):
     identifier = create(server, {"topic": "refund"})
     proxy = ThreadingHTTPServer(("127.0.0.1", 0), Prefix)
-    proxy.behind = server.port
+    proxy.behind = int(server.url.rpartition(":")[2])
     threading.Thread(target=proxy.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{proxy.server_port}{Prefix.prefix}"
     try:

@@ -136,7 +136,6 @@ function keyForm(close) {
 }
 
 function stateOf(key) {
-  if (key.revoked_at) return "revoked";
   return key.expires_at && key.expires_at * 1000 <= Date.now() ? "expired" : "active";
 }
 
