@@ -39,7 +39,7 @@ extension API {
   ) throws(APIError) {
     if access.isReadOnly, operation.method != .get { throw .access(.keyIsReadOnly) }
     switch route.audience {
-    case .everybody, .keyHolders: break
+    case .everybody, .keyHolders, .browsers: break
     case .administrators:
       guard access.rights == .admin else { throw .access(.keyIsNotAdmin) }
     case .watchers:
