@@ -33,7 +33,6 @@ final class ItemTable {
       """
       INSERT INTO items (conversation, project, id, type, created_at, fields)
       VALUES (:conversation, :project, :id, :type, :created_at, :fields)
-      RETURNING number
       """)
     delete = try connection.prepare("DELETE FROM items WHERE number = :number")
   }
@@ -124,7 +123,6 @@ final class ItemTable {
   private func store(
     _ item: Item, _ conversation: Int64, _ project: ProjectID, _ now: Int64
   ) throws(RepositoryError) -> Int64 {
-    defer { insert.reset() }
     do {
       insert.bind(":conversation", conversation)
       insert.bind(":project", project.number)
@@ -132,10 +130,9 @@ final class ItemTable {
       try insert.bind(":type", item.type)
       insert.bind(":created_at", now)
       try insert.bind(":fields", utf8: item.fields)
-      guard try insert.step() else { preconditionFailure("no row") }
-      let number = insert.integer(0)
-      while try insert.step() {}
-      return number
+      try insert.run()
+      // RETURNING puts its rows into a table of its own first, a tenth of an append's time.
+      return insert.lastInsertedNumber
     } catch {
       // json_valid of SQLite 3.40 says no when it has no memory to parse, and an item is valid.
       throw error.isCheck ? .unavailable(.noMemory) : RepositoryError(error)

@@ -78,6 +78,9 @@ public struct Statement: ~Copyable {
     while try step() {}
   }
 
+  /// The number of the row that was last inserted on the statement's connection, triggers' rows aside.
+  public var lastInsertedNumber: Int64 { sqlite3_last_insert_rowid(sqlite3_db_handle(handle)) }
+
   /// Ends the current run, so that the statement holds no lock and can be bound again.
   public func reset() {
     sqlite3_reset(handle)
