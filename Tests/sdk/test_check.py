@@ -104,6 +104,9 @@ FAULTS = {
     "a long value": (pair("'k'", f"'{513 * 'v'}'"), [ID, '"k"', "over a limit"]),
     "a NUL in a value": (pair("'k'", "'v' || char(0)"), [ID, '"k"']),
     "a NUL in a key": (pair("'k' || char(0)", "'v'"), [ID, "k"]),
+    "items that nobody counted": ("UPDATE activity SET item_count = 5", [ID, "activity", "items"]),
+    "a conversation without its row of activity": (
+        "DROP TRIGGER activity_deleted; DELETE FROM activity", [ID, "activity", "missing"]),
     "an id of another form": ("UPDATE conversations SET id = 'conv_1'", ["conversation number 1"]),
     "an id of another time": ("UPDATE conversations SET created_at = 8", ["conversation number 1"]),
 }
