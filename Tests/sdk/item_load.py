@@ -5,8 +5,8 @@ import json
 from linearizability import Operation
 from register_load import DELETED, PATH, Client, Places
 
-# How often a client does what, of a thousand. More is removed than added, as far as it is there: so the
-# lists stay short, and the order of appends that ran at once is soon seen.
+# How often a client does what, of a thousand. More is removed than added, as far as it is there: so
+# the lists stay short, and the order of appends that ran at once is soon seen.
 KINDS = {"append": 180, "remove": 300, "list": 400, "item": 116, "delete": 4}
 ITEMS_MAX = 2
 WHOLE = 0.7

@@ -15,7 +15,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 class Living:
-    """The ids that surely are there: from the answer to their append to the request of their deletion."""
+    """The ids that surely are there: from an append's answer to the request of their deletion."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -83,7 +83,7 @@ def walk(server, path, living, order, cursor):
             place = (seen[-1] if cursor == "after" else seen[0]) if seen else None
             answer = ask(f"order={order}&limit=7" + (f"&{cursor}={place}" if place else ""))
             if answer.status == 404:
-                # The place was deleted meanwhile, which is an end of a walk (contract, section 8.5).
+                # The place was deleted meanwhile, which ends a walk (contract, section 8.5).
                 assert answer.error["param"] == cursor
                 return []
             ids = [each["id"] for each in answer.json()["data"]]

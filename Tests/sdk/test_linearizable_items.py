@@ -62,8 +62,8 @@ def test_the_clients_were_in_each_others_way(history):
     assert sum(map(overlapping, history.operations.values())) > OPERATIONS / 2
 
 
-# One answer altered, each time so that no order can explain it. An id is added once, so it has one span
-# of time.
+# One answer altered, each time so that no order can explain it. An id is added once, so it has one
+# span of time.
 
 
 def is_whole(operation):

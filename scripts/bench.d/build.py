@@ -93,8 +93,8 @@ def with_pairs(binary, folder, count, pairs):
 
 @cache
 def with_items(binary, folder, count, few, many):
-    """Returns a database with the same conversations of 4 pairs. The first has `many` items, the second
-    `few`, each other one two."""
+    """Returns a database with the same conversations of 4 pairs. The first has `many` items, the
+    second `few`, each other one two."""
     origin = with_pairs(binary, folder, count, 4)
 
     def make(path):
@@ -106,7 +106,8 @@ def with_items(binary, folder, count, few, many):
             for place, number in enumerate(numbers):
                 database.execute("""
                     INSERT INTO items (conversation, id, type, created_at, fields)
-                    WITH RECURSIVE i (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM i WHERE i < :count)
+                    WITH RECURSIVE i (i) AS (
+                      SELECT 1 UNION ALL SELECT i + 1 FROM i WHERE i < :count)
                     SELECT :number, 'msg_' || lower(hex(randomblob(24))), 'message', 1700000000,
                       json_object('status', 'completed', 'role', 'user', 'content', json_array(
                         json_object('type', 'input_text', 'text', printf('%.*c', 940, 'x')))) FROM i

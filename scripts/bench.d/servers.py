@@ -268,8 +268,8 @@ def ids_file(folder, database, count):
     return file
 
 
-# The lines of equal length under the path of the conversations: what is read of the items of the first
-# conversation, which has many, of the second, which has few, and of others.
+# The lines of equal length under the path of the conversations: what is read of the items of the
+# first conversation, which has many, of the second, which has few, and of others.
 PAGES = """
     SELECT conversations.id || '/items?order=asc&limit=20&after=' || items.id
     FROM items JOIN conversations ON conversations.number = items.conversation
