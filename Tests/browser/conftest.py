@@ -38,15 +38,21 @@ def browser():
         browser.close()
 
 
+def new_context(browser, size, scheme, **options):
+    """A browser with nothing stored."""
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, **options)
+    context.set_default_timeout(APPEAR_MILLISECONDS)
+    return context
+
+
 class Visit:
     """One tab of the dashboard, and all that it said and asked for."""
 
-    def __init__(self, browser, url, size=WIDE, scheme="light", **options):
+    def __init__(self, browser, url, size=WIDE, scheme="light", context=None, **options):
         self.url = url
-        self.context = browser.new_context(
-            viewport={"width": size[0], "height": size[1]}, color_scheme=scheme,
-            accept_downloads=True, **options)
-        self.context.set_default_timeout(APPEAR_MILLISECONDS)
+        self.has_own_context = context is None
+        self.context = context or new_context(browser, size, scheme, **options)
         self.page = self.context.new_page()
         self.console = []
         self.requests = []
@@ -54,7 +60,7 @@ class Visit:
         self.provoked = set()
         self.page.on("console", lambda message: self.console.append(message.text))
         self.page.on("pageerror", lambda error: self.console.append(str(error)))
-        self.context.on("request", lambda request: self.requests.append(request))
+        self.page.on("request", lambda request: self.requests.append(request))
 
     def open(self, fragment=""):
         self.page.goto(f"{self.url}/dashboard{fragment}")
@@ -69,13 +75,12 @@ class Visit:
     def close(self):
         """Everything that must be true of every visit."""
         try:
-            self.complaints = [line for line in self.console if not self.is_provoked(line)]
-            assert self.complaints == []
+            assert [line for line in self.console if not self.is_provoked(line)] == []
             strangers = [request.url for request in self.requests
                          if not request.url.startswith((f"{self.url}/", "blob:"))]
             assert strangers == []
         finally:
-            self.context.close()
+            (self.context if self.has_own_context else self.page).close()
 
     def is_provoked(self, line):
         if "ERR_INTERNET_DISCONNECTED" in line or "ERR_FAILED" in line:

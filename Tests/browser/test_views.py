@@ -2,7 +2,7 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import NARROW, WIDE
+from conftest import NARROW, WIDE, new_context
 from playwright.sync_api import expect
 
 
@@ -110,12 +110,27 @@ VIEWS = {
 }
 
 
+@pytest.fixture(scope="module")
+def context_of(browser):
+    """One context for each size and scheme, in which the files of the page stay loaded."""
+    contexts = {}
+
+    def context_of(*options):
+        if options not in contexts:
+            contexts[options] = new_context(browser, *options)
+        return contexts[options]
+
+    yield context_of
+    for context in contexts.values():
+        context.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 @pytest.mark.parametrize("name", VIEWS)
-def test_a_view_is_accessible_silent_and_fits(sample, visit, tmp_path, name, size, scheme):
+def test_a_view_is_accessible_silent_and_fits(sample, visit, context_of, name, size, scheme):
     fragment, prepare = VIEWS[name]
-    tab = visit(sample, fragment, size=size, scheme=scheme)
+    tab = visit(sample, fragment, context=context_of(size, scheme))
     if name == "no such conversation":
         tab.provoked.add(404)
     page = tab.page

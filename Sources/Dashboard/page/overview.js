@@ -206,5 +206,5 @@ function figure(value) {
 
 const refusal = (error) => h("div", { class: "state problem" },
   h("h2", {}, "Your key may not read the figures"), h("p", {}, error.message),
-  h("p", { class: "muted" }, "Figures are of all projects together, so that not every key may read "
-    + "them. The setting ", h("code", {}, "http.open_metrics"), " opens them to everybody."));
+  h("p", { class: "muted" }, "The setting ", h("code", {}, "http.open_metrics"),
+    " opens them to everybody."));
