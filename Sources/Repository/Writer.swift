@@ -9,9 +9,9 @@ final class Writer {
   /// How long SQLite waits for the lock at a time; `WriteQueue` asks again.
   private static let lockPieceMilliseconds = 100
 
-  private let connection: Connection
+  let connection: Connection
   /// Unix seconds.
-  private let now: () -> Int64
+  let now: () -> Int64
   private var creationClock: CreationClock
   private var changeCountAtBegin = 0
   private var hasTouched = false
@@ -30,14 +30,14 @@ final class Writer {
   private let deletePair: Statement
   private let insertPair: Statement
   private let updatePair: Statement
-  private let updateKeyUse: Statement
+  let updateKeyUse: Statement
   private let idempotency: IdempotencyTable
   private let numbers: RowNumbers
   private let items: ItemTable
   private let appendKeys: AppendKeyTable
   private let activity: ActivityTable
-  private let keys: KeyTable
-  private let selectKey: Statement
+  let keys: KeyTable
+  let selectKey: Statement
 
   /// - Parameter clock: The wall clock, in Unix microseconds.
   init(
@@ -205,45 +205,6 @@ final class Writer {
   func forgetIdempotencyKeys(through oldest: Int64) throws(SQLiteError) {
     try idempotency.forget(through: oldest)
     try appendKeys.forget(through: oldest)
-  }
-
-  /// Writes down when API keys were last used.
-  func writeKeyUses(_ uses: [Int64: Int64]) throws(SQLiteError) {
-    for (number, time) in uses {
-      updateKeyUse.bind(":time", time)
-      updateKeyUse.bind(":number", number)
-      try updateKeyUse.run()
-    }
-  }
-
-  /// Stores an API key.
-  ///
-  /// - Throws: `.apiKey(.nameTaken)`.
-  func createAPIKey(
-    _ key: APIKey, _ new: NewAPIKey, in project: ProjectID
-  ) throws(RepositoryError) -> APIKeys.Record {
-    let name = new.name.description
-    let taken = try rethrowing { () throws(SQLiteError) in try keys.found(named: name, in: project)
-    }
-    guard taken == nil else { throw .apiKey(.nameTaken(name)) }
-    return try rethrowing { () throws(SQLiteError) in
-      try keys.insert(key, new, in: project, now: now())
-      defer { selectKey.reset() }
-      selectKey.bind(":number", connection.lastInsertedNumber)
-      guard try selectKey.step() else { preconditionFailure("the key is there") }
-      return APIKeys.Record(row: selectKey)
-    }
-  }
-
-  /// Revokes an API key.
-  ///
-  /// - Throws: `.apiKey(.notFound)`, `.apiKey(.isAdmin)`.
-  func revokeAPIKey(named name: String, in project: ProjectID) throws(RepositoryError) {
-    let found = try rethrowing { () throws(SQLiteError) in try keys.found(named: name, in: project)
-    }
-    guard let found else { throw .apiKey(.notFound(name)) }
-    guard !found.isAdmin else { throw .apiKey(.isAdmin) }
-    try rethrowing { () throws(SQLiteError) in try keys.revoke(found.number, now: now()) }
   }
 
   /// Changes the set. Rows that stay the same are not written again.

@@ -139,6 +139,7 @@ import Testing
     of component: String
   ) -> ([(name: String, value: String)]) throws -> Void {
     switch component.split(separator: "_").first {
+    case "include" where component == "include_activity": { _ = try ListParameters($0) }
     case "item", "include": { _ = try ItemParameters($0, isList: true) }
     case "keys", "facets": { _ = try FacetParameters(ofKeys: $0) }
     case "values":

@@ -1,7 +1,8 @@
 import Conversations
-@testable import Repository
 import SQLite
 import Testing
+
+@testable import Repository
 
 @Suite struct SnapshotTests {
   @Test func `a key and a conversation are read as of one moment`() async throws {

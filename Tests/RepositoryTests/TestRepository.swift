@@ -1,10 +1,11 @@
 import Conversations
 import Foundation
-@testable import Repository
 import SQLite
 import Synchronization
 import TestSupport
 import Testing
+
+@testable import Repository
 
 /// A repository on a fresh file, and a second connection to that file, as the sqlite3 CLI has one:
 /// foreign keys off, none of the service's rules.
