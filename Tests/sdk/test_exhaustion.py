@@ -121,9 +121,12 @@ def test_without_memory_no_answered_write_is_lost(server, more):
             concurrent.futures.wait(runs, timeout=WITHOUT_SECONDS)
         for finished in runs:
             finished.result()
-    if server.process.poll() is None:
+    try:
         assert create(server, "after")
         assert server.stop() == 0
+    except (OSError, http.client.HTTPException):
+        # Swift's tasks end the process when there is no memory for them, which takes it a moment.
+        assert server.wait() != 0
     server.start()
     created = set()
     for body, answer in answers:

@@ -124,7 +124,8 @@ def test_every_program_belongs_to_a_package(all_packages):
 def test_every_header_belongs_to_a_package(all_packages):
     headers = set()
     for source in C_SOURCES:
-        own = [f"-I{folder}" for folder in (REPOSITORY / "Tests").glob("*/include")]
+        own = [f"-I{folder}" for room in ("Sources", "Tests")
+               for folder in (REPOSITORY / room).glob("*/include")]
         result = subprocess.run(
             ["clang", "-std=gnu2x", "-M", *own, f"-I{source.parent}/include", source],
             capture_output=True, text=True, check=True, cwd=REPOSITORY)
