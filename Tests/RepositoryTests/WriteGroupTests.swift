@@ -164,6 +164,15 @@ import Testing
   enum Raise: String, CaseIterable {
     case abort = "ABORT"
     case fail = "FAIL"
+
+    /// Has the schema refuse the key `boom`, in this way.
+    func refuseBoom(in test: TestRepository) throws {
+      try test.execute(
+        """
+        CREATE TRIGGER boom AFTER INSERT ON metadata WHEN NEW.key = 'boom'
+        BEGIN SELECT RAISE(\(rawValue), 'boom'); END
+        """)
+    }
   }
 
   /// The third of three pairs is refused, so two are written before.
@@ -172,11 +181,7 @@ import Testing
     raise: Raise
   ) async throws {
     let test = try TestRepository()
-    try test.execute(
-      """
-      CREATE TRIGGER boom AFTER INSERT ON metadata WHEN NEW.key = 'boom'
-      BEGIN SELECT RAISE(\(raise.rawValue), 'boom'); END
-      """)
+    try raise.refuseBoom(in: test)
     let known = try await test.create(["z": "1"])
     let runs = Runs()
     let answers = Mutex<[String]>([])
@@ -237,11 +242,7 @@ import Testing
     raise: Raise
   ) async throws {
     let test = try TestRepository()
-    try test.execute(
-      """
-      CREATE TRIGGER boom AFTER INSERT ON metadata WHEN NEW.key = 'boom'
-      BEGIN SELECT RAISE(\(raise.rawValue), 'boom'); END
-      """)
+    try raise.refuseBoom(in: test)
     let error = await repositoryError { try await test.create(["a": "1", "boom": "1"]) }
     guard case .storage = error else {
       Issue.record("\(String(describing: error))")

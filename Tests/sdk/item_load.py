@@ -3,7 +3,7 @@
 import json
 
 from linearizability import Operation
-from register_load import DELETED, PATH, Client, Places
+from register_load import PATH, Client, Places
 
 # How often a client does what, of a thousand. More is removed than added, as far as it is there: so
 # the lists stay short, and the order of appends that ran at once is soon seen.
@@ -28,12 +28,7 @@ class ItemPlaces(Places):
 class ItemClient(Client):
     """One client. `known` has, by conversation, the ids that it saw last."""
 
-    def work(self, connection):
-        id = self.random.choice(self.places.ids)
-        if self.random.random() < DELETED:
-            id = self.random.choice(list(self.history.initial))
-        kind, = self.random.choices(list(KINDS), KINDS.values())
-        self.do(connection, id, kind)
+    kinds = KINDS
 
     def operation(self, id, kind):
         """What to do to a conversation: for the history, and for the server."""

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import random
 import threading
 import time
@@ -10,7 +11,7 @@ from itertools import count
 from math import inf
 from urllib.parse import urlencode
 
-from conftest import read_answer
+from conftest import Server, read_answer
 from linearizability import Operation, violation
 
 PATH = "/v1/conversations"
@@ -84,6 +85,8 @@ class Places:
 class Client:
     """One client, with a connection and a memory of its own."""
 
+    kinds = KINDS
+
     def __init__(self, number, history, places, seed):
         self.number = number
         self.history = history
@@ -107,7 +110,7 @@ class Client:
         id = self.random.choice(self.places.ids)
         if self.random.random() < DELETED:
             id = self.random.choice(list(self.history.initial))
-        kind, = self.random.choices(list(KINDS), KINDS.values())
+        kind, = self.random.choices(list(self.kinds), self.kinds.values())
         self.do(connection, id, kind)
 
     def do(self, connection, id, kind):
@@ -240,3 +243,40 @@ def find_altered(history, seed, alter, number):
             if altered == number:
                 return
     raise AssertionError(f"LOAD_TEST_SEED={seed} only {altered} could be altered")
+
+
+def load_test_seed():
+    """A new seed, or the one to repeat a run with."""
+    return int(os.environ.get("LOAD_TEST_SEED") or random.SystemRandom().randrange(1 << 32))
+
+
+def record(binary, folder, seed, operations, rounds, kind="get", **client):
+    """What clients saw of one file in the lives of several servers. All lives but the last end with a
+    kill.
+
+    `rounds` has the number of conversations in each; `kind` is how all of them are read."""
+    print(f"repeat with LOAD_TEST_SEED={seed}")
+    server = Server(binary, folder)
+    chance, history = random.Random(seed), History()
+    try:
+        for number, places in enumerate(rounds, 1):
+            server.start()
+            read_all(server, history, kind=kind, **client)
+            load(server, history, chance, places, until=operations * number // len(rounds),
+                 kill=number < len(rounds), **client)
+        read_all(server, history, kind=kind, **client)
+        assert server.stop() == 0
+    finally:
+        server.kill()
+    return history
+
+
+def checked_operations(history, seed):
+    """How many operations there were; each conversation's can be put in an order that explains them."""
+    checked = 0
+    for id, operations in history.operations.items():
+        found = violation(operations, history.initial[id])
+        assert found is None, f"LOAD_TEST_SEED={seed} {id} {found}"
+        checked += len(operations)
+    print(f"{checked} operations on {len(history.operations)} conversations")
+    return checked

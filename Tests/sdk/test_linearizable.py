@@ -1,13 +1,10 @@
 """Concurrent clients see each conversation as one register, also across `kill -9`."""
 
-import os
-import random
 from collections import Counter
 
 import pytest
-from conftest import Server
-from linearizability import outcome, violation
-from register_load import History, find_altered, load, overlapping, read_all
+from linearizability import outcome
+from register_load import checked_operations, find_altered, load_test_seed, overlapping, record
 
 OPERATIONS = 21_000
 # The number of conversations in each round; all rounds but the last end with a kill.
@@ -21,36 +18,16 @@ ALTERED = 10
 
 @pytest.fixture(scope="module")
 def seed():
-    return int(os.environ.get("LOAD_TEST_SEED") or random.SystemRandom().randrange(1 << 32))
+    return load_test_seed()
 
 
 @pytest.fixture(scope="module")
 def history(binary, tmp_path_factory, seed):
-    """What clients saw of one file in the lives of several servers."""
-    print(f"repeat with LOAD_TEST_SEED={seed}")
-    server = Server(binary, tmp_path_factory.mktemp("load"))
-    chance, history = random.Random(seed), History()
-    try:
-        for number, places in enumerate(ROUNDS, 1):
-            server.start()
-            read_all(server, history)
-            load(server, history, chance, places, until=OPERATIONS * number // len(ROUNDS),
-                 kill=number < len(ROUNDS))
-        read_all(server, history)
-        assert server.stop() == 0
-    finally:
-        server.kill()
-    return history
+    return record(binary, tmp_path_factory.mktemp("load"), seed, OPERATIONS, ROUNDS)
 
 
 def test_each_conversation_is_a_register(history, seed):
-    checked = 0
-    for id, operations in history.operations.items():
-        found = violation(operations, history.initial[id])
-        assert found is None, f"LOAD_TEST_SEED={seed} {id} {found}"
-        checked += len(operations)
-    print(f"{checked} operations on {len(history.operations)} conversations")
-    assert checked > 20_000
+    assert checked_operations(history, seed) > 20_000
 
 
 def test_the_clients_were_in_each_others_way(history):

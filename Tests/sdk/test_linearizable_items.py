@@ -1,14 +1,10 @@
 """Concurrent clients see the items of each conversation as one list, also across `kill -9`."""
 
-import os
-import random
 from collections import Counter
 
 import pytest
-from conftest import Server
 from item_load import ItemClient, ItemPlaces
-from linearizability import violation
-from register_load import History, find_altered, load, overlapping, read_all
+from register_load import checked_operations, find_altered, load_test_seed, overlapping, record
 
 OPERATIONS = 8_000
 # The number of conversations in each round; all rounds but the last end with a kill.
@@ -22,36 +18,17 @@ ALTERED = 10
 
 @pytest.fixture(scope="module")
 def seed():
-    return int(os.environ.get("LOAD_TEST_SEED") or random.SystemRandom().randrange(1 << 32))
+    return load_test_seed()
 
 
 @pytest.fixture(scope="module")
 def history(binary, tmp_path_factory, seed):
-    """What clients saw of one file in the lives of several servers."""
-    print(f"repeat with LOAD_TEST_SEED={seed}")
-    server = Server(binary, tmp_path_factory.mktemp("load"))
-    chance, history = random.Random(seed), History()
-    try:
-        for number, places in enumerate(ROUNDS, 1):
-            server.start()
-            read_all(server, history, kind="list", **CLIENT)
-            load(server, history, chance, places, until=OPERATIONS * number // len(ROUNDS),
-                 kill=number < len(ROUNDS), **CLIENT)
-        read_all(server, history, kind="list", **CLIENT)
-        assert server.stop() == 0
-    finally:
-        server.kill()
-    return history
+    return record(binary, tmp_path_factory.mktemp("load"), seed, OPERATIONS, ROUNDS, kind="list",
+                  **CLIENT)
 
 
 def test_the_items_of_each_conversation_are_a_list(history, seed):
-    checked = 0
-    for id, operations in history.operations.items():
-        found = violation(operations, history.initial[id])
-        assert found is None, f"LOAD_TEST_SEED={seed} {id} {found}"
-        checked += len(operations)
-    print(f"{checked} operations on {len(history.operations)} conversations")
-    assert checked > OPERATIONS * 0.9
+    assert checked_operations(history, seed) > OPERATIONS * 0.9
 
 
 def test_the_clients_were_in_each_others_way(history):
