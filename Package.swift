@@ -64,7 +64,9 @@ let package = Package(
       ], exclude: ["openapi.json"], swiftSettings: house),
     .target(
       name: "HTTP",
-      dependencies: ["CMicroHTTPD", .product(name: "HTTPTypes", package: "swift-http-types")],
+      dependencies: [
+        "CMicroHTTPD", "CProcess", .product(name: "HTTPTypes", package: "swift-http-types"),
+      ],
       swiftSettings: house),
     .target(name: "JSON", swiftSettings: house),
     .target(

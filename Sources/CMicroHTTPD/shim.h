@@ -5,7 +5,6 @@
 #include <gnutls/abstract.h>
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -108,13 +107,6 @@ static inline int conversationd_take_ends(int epoll, void **contexts, int count)
   int found = epoll_wait(epoll, events, count, 0);
   for (int index = 0; index < found; index++) contexts[index] = events[index].data.ptr;
   return found;
-}
-
-/// Names the calling thread (pthread_setname_np(3)).
-static inline void conversationd_name_thread(const char *name) {
-  // Declared here because the header does so only for _GNU_SOURCE.
-  extern int pthread_setname_np(pthread_t thread, const char *name);
-  pthread_setname_np(pthread_self(), name);
 }
 
 /// The socket of a connection, which stays libmicrohttpd's; -1 when it has none.

@@ -1,4 +1,5 @@
 internal import CMicroHTTPD
+internal import CProcess
 internal import Glibc
 internal import Synchronization
 
@@ -137,7 +138,7 @@ final class EventLoop: TaskExecutor, @unchecked Sendable {
 
   private func run() {
     threadID.store(UInt(pthread_self()), ordering: .relaxed)
-    conversationd_name_thread("http-loop")
+    process_name_thread("http-loop")
     var emptyRounds = 0
     while !isStopping.load(ordering: .relaxed) {
       readMail()

@@ -12,14 +12,6 @@ public struct HeaderFields: @unchecked Sendable {
   /// No fields.
   public init() {}
 
-  /// - Parameter fields: The fields in their order.
-  public init(_ fields: some Sequence<HTTPField>) {
-    for field in fields { append(field) }
-  }
-
-  /// Whether there are none.
-  public var isEmpty: Bool { block.header == 0 }
-
   /// Adds a field.
   public mutating func append(_ field: HTTPField) {
     append(field.name, field.value)

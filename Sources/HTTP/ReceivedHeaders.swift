@@ -64,7 +64,7 @@ struct ReceivedHeaders {
       return
     }
     countedBytes += bytes
-    guard name.allSatisfy(\.isTokenCharacter) else {
+    guard !name.isEmpty, name.allSatisfy(\.isTokenCharacter) else {
       hasUnclearField = true
       return
     }
