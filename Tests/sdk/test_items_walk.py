@@ -127,8 +127,8 @@ def test_walks_see_what_is_there_once_and_in_order(server, conversation):
     for seen in walks:
         places = [rank[id] for id in seen if id in rank]
         assert places == sorted(places)
-    print(len(walks), "walks")
-    assert sum(map(bool, walks)) > 8
+    # The last one of each walker had the conversation to itself; some others came to their end too.
+    assert sum(map(bool, walks)) > len(walkers)
     answer = server.request("GET", f"{conversation.removesuffix('/items')}")
     listed = server.request("GET", "/v1/conversations?include[]=item_count").json()["data"][0]
     assert listed["item_count"] == len(final) and listed["id"] == answer.json()["id"]
