@@ -7,6 +7,8 @@ import PackageDescription
 let strict = Context.environment["WARNINGS_AS_ERRORS"] != nil
 /// Whether the rooms are built for libFuzzer: scripts/fuzz sets it.
 let fuzzes = Context.environment["FUZZ"] != nil
+/// The commit that the program names as its own: scripts/build sets it for releases.
+let commit = Context.environment["CONVERSATIOND_COMMIT"]
 
 let house: [SwiftSetting] =
   [
@@ -51,7 +53,8 @@ let package = Package(
     .executableTarget(
       name: "conversationd",
       dependencies: [
-        "API", "CProcess", "CYAML", "Conversations", "HTTP", "JSON", "Repository", "SQLite",
+        "API", "CProcess", "CVersion", "CYAML", "Conversations", "HTTP", "JSON", "Repository",
+        "SQLite",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: house),
@@ -85,6 +88,9 @@ let package = Package(
     .systemLibrary(
       name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
     .target(name: "CProcess"),
+    .target(
+      name: "CVersion",
+      cSettings: commit.map { [.define("CONVERSATIOND_COMMIT", to: "\"\($0)\"")] } ?? []),
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .target(name: "CLogVFS", dependencies: ["CSQLite"]),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),

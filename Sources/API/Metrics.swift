@@ -9,6 +9,8 @@ internal import Synchronization
 /// Written here because none of the libraries that this project may use writes the format.
 public final class Metrics: Sendable {
   private let state = Mutex(State())
+  let build: Build
+  let startedAt = Metrics.unixSeconds
 
   private struct State {
     var requests: [Answered: Int] = [:]
@@ -20,6 +22,7 @@ public final class Metrics: Sendable {
     var commitSeconds = Histogram(bounds: Metrics.durationBounds)
     var failedGroups = 0
     var droppedLogLines = 0
+    var certificateExpiresAt: Int64?
   }
 
   private struct Answered: Hashable, Comparable {
@@ -54,7 +57,11 @@ public final class Metrics: Sendable {
   ]
 
   /// Nothing happened yet.
-  public init() {}
+  ///
+  /// - Parameter build: What the program was built of.
+  public init(build: Build = Build()) {
+    self.build = build
+  }
 
   /// A group of writes has ended.
   public func record(_ group: WriteGroup) {
@@ -69,6 +76,13 @@ public final class Metrics: Sendable {
   /// Lines of the log were dropped, because nobody read it.
   public func dropped(_ logLines: Int) {
     state.withLock { $0.droppedLogLines += logLines }
+  }
+
+  /// A TLS certificate is in use from now on.
+  ///
+  /// - Parameter time: When it expires, in Unix seconds.
+  public func useCertificate(expiringAt time: Int64) {
+    state.withLock { $0.certificateExpiresAt = time }
   }
 
   /// A request was answered.
@@ -98,6 +112,7 @@ public final class Metrics: Sendable {
     write(state, to: &text)
     write(connections, rejections: state.rejections, to: &text)
     write(repository, state, to: &text)
+    writeProcess(certificateExpiresAt: state.certificateExpiresAt, to: &text)
     return Array(text.text.utf8)
   }
 

@@ -32,7 +32,12 @@ struct MetricsText {
 
   /// Begins a metric; the samples that follow are its.
   mutating func begin(_ name: String, _ kind: Kind, _ help: String) {
-    self.name = "conversationd_\(name)"
+    beginStandard("conversationd_\(name)", kind, help)
+  }
+
+  /// Begins a metric whose name others define.
+  mutating func beginStandard(_ name: String, _ kind: Kind, _ help: String) {
+    self.name = name
     text += "# HELP \(self.name) \(help)\n# TYPE \(self.name) \(kind.rawValue)\n"
   }
 

@@ -2,6 +2,9 @@ import CSQLite
 
 /// SQLite's settings of the whole process (https://www.sqlite.org/c3ref/config.html).
 public enum Library {
+  /// The version of SQLite that runs here, such as `3.40.1`.
+  public static var version: String { String(cString: sqlite3_libversion()) }
+
   /// Keeps threads that read at the same time from waiting for each other, as far as settings can.
   ///
   /// SQLite no longer counts the memory that it uses, which nothing here asks for: it takes one lock

@@ -16,14 +16,12 @@ struct Conversationd: ParsableCommand {
       not available now, 70 an internal error, 74 an input or output error, 78 a wrong \
       configuration.
       """,
-    version: version,
+    version: Version.text,
     subcommands: [
       ServeCommand.self, KeysCommand.self, MigrateCommand.self, CheckCommand.self,
-      BackupCommand.self, RestoreCommand.self,
+      BackupCommand.self, RestoreCommand.self, ConfigCommand.self, StatusCommand.self,
+      HealthcheckCommand.self,
     ])
-
-  /// As `--version` prints it; CHANGELOG.md says what is in it.
-  static let version = "0.1.0"
 
   mutating func run() throws {
     throw MissingCommand(of: Self.self)

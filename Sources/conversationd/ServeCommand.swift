@@ -23,28 +23,7 @@ struct ServeCommand: ParsableCommand {
       """)
 
   @OptionGroup var databaseOptions: DatabaseOptions
-
-  @Option(
-    help: ArgumentHelp(
-      "The address to listen on. (default: \(Setting.named("http.host").defaultValue))",
-      valueName: "address"))
-  var host: String?
-
-  @Option(
-    help: ArgumentHelp(
-      "The port to listen on; 0 takes a free one. (default: \(Setting.named("http.port").defaultValue))",
-      valueName: "port"))
-  var port: String?
-
-  @Option(
-    help: ArgumentHelp(
-      "trace, debug, info, notice, warning, error or critical. "
-        + "(default: \(Setting.named("log.level").defaultValue))", valueName: "level"))
-  var logLevel: String?
-
-  @Flag(
-    help: "Serve other than loopback addresses without TLS, since a proxy in front terminates it.")
-  var insecureHTTP = false
+  @OptionGroup var options: ServeOptions
 
   @Flag(help: "Refuse to create a database: one that is missing is an error.")
   var existing = false
@@ -54,15 +33,15 @@ struct ServeCommand: ParsableCommand {
     // A file at its size limit is an error of one call, not of the process.
     signal(SIGXFSZ, SIG_IGN)
     Library.prepareForManyThreads()
-    let settings = try databaseOptions.settings(
-      flags: [
-        "http.host": host, "http.port": port, "log.level": logLevel,
-        "http.insecure": insecureHTTP ? "true" : nil,
-      ])
-    let metrics = Metrics()
+    let layers = try databaseOptions.layers(flags: options.flags)
+    let settings = try Settings(layers)
+    let metrics = Metrics(
+      build: Metrics.Build(
+        version: Version.number, commit: Version.commit ?? "", sqlite: Library.version))
     let log = Log(settings, whenDropped: metrics.dropped)
     let failure = waitFor {
       do throws(Failure) {
+        for warning in layers.warnings { log.logger.warning("\(warning)") }
         try await serve(settings, metrics, signals, log.logger)
         return Failure?.none
       } catch {
@@ -76,7 +55,6 @@ struct ServeCommand: ParsableCommand {
   private func serve(
     _ settings: Settings, _ metrics: Metrics, _ signals: ServerSignals, _ logger: Logger
   ) async throws(Failure) {
-    for warning in settings.warnings { logger.warning("\(warning)") }
     let certificate = try settings.tls?.read()
     // The address comes first: when it is not to be had, no database is created or migrated.
     let socket = try listen(settings)

@@ -74,7 +74,7 @@ struct ServerService: Sendable {
       "\(line)",
       metadata: [
         "database": "\(settings.databasePath)",
-        "version": "\(Conversationd.version)",
+        "version": "\(Version.text)",
         "api_keys": (try? repository.hasAPIKeys()) == true ? "required" : "none yet",
       ])
     if server.connectionsMax < settings.server.connectionsMax {
@@ -137,6 +137,7 @@ struct ServerService: Sendable {
 
   private func logExpiry(_ certificate: Certificate?) {
     guard let certificate else { return }
+    metrics.useCertificate(expiringAt: certificate.expiresAt)
     logger.log(
       level: certificate.expiresAt > Timestamp.now.unixSeconds ? .info : .error,
       "the TLS certificate in use",

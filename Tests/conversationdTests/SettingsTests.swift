@@ -15,13 +15,19 @@ import Testing
     file text: String? = nil
   ) throws -> Settings {
     guard let text else {
-      return try Settings(flags: flags, environment: environment, file: nil)
+      return try read(flags: flags, environment: environment)
     }
     let file = FileManager.default.temporaryDirectory
       .appending(path: "conversationd-\(UUID().uuidString).yaml").path
     try text.write(toFile: file, atomically: true, encoding: .utf8)
     defer { try? FileManager.default.removeItem(atPath: file) }
-    return try Settings(flags: flags, environment: environment, file: file)
+    return try read(flags: flags, environment: environment, file: file)
+  }
+
+  private func read(
+    flags: [String: String] = [:], environment: [String: String] = [:], file: String? = nil
+  ) throws -> Settings {
+    try Settings(SettingLayers(flags: flags, environment: environment, file: file))
   }
 
   private func failure(_ body: () throws -> Settings) -> String? {
@@ -213,15 +219,15 @@ import Testing
       .appending(path: "conversationd-\(UUID().uuidString).yaml").path
     try "http:\n  port: 5\n".write(toFile: file, atomically: true, encoding: .utf8)
     defer { try? FileManager.default.removeItem(atPath: file) }
-    let settings = try Settings(
+    let layers = try SettingLayers(
       flags: [:], environment: ["CONVERSATIOND_CONFIG": file], file: nil)
-    #expect(settings.port == 5)
-    #expect(settings.warnings == [])
+    #expect(try Settings(layers).port == 5)
+    #expect(layers.warnings == [])
   }
 
   @Test func `a missing file is refused, one of comments alone is not`() throws {
     let message = failure {
-      try Settings(flags: [:], environment: [:], file: "/nonexistent.yaml")
+      try read(file: "/nonexistent.yaml")
     }
     #expect(message == "configuration file '/nonexistent.yaml' does not exist")
     #expect(try settings(file: "# nothing\n").port == 8080)
@@ -230,10 +236,11 @@ import Testing
   }
 
   @Test func `an unknown variable with our prefix is a warning`() throws {
-    let odd = try settings(
-      environment: ["CONVERSATIOND_PORT": "tcp://10.0.0.1:8080", "OTHER": "x"])
+    let odd = try SettingLayers(
+      flags: [:], environment: ["CONVERSATIOND_PORT": "tcp://10.0.0.1:8080", "OTHER": "x"],
+      file: nil)
     #expect(
       odd.warnings == ["environment variable CONVERSATIOND_PORT is not a setting and is ignored"])
-    #expect(odd.port == 8080)
+    #expect(try Settings(odd).port == 8080)
   }
 }

@@ -15,12 +15,15 @@ COMMANDS = {
     "serve": ["--config", "--host", "--port", "--database", "--log-level", "--insecure-http"],
     "keys create": [
         "--config", "--database", "--name", "--project", "--read-only", "--expires"],
-    "keys list": ["--config", "--database"],
+    "keys list": ["--config", "--database", "--json"],
     "keys revoke": ["--config", "--database"],
-    "migrate": ["--config", "--database"],
-    "check": ["--config", "--database"],
+    "migrate": ["--config", "--database", "--json"],
+    "check": ["--config", "--database", "--json"],
+    "config": ["--config", "--database", "--host", "--port", "--json"],
+    "status": ["--config", "--host", "--port", "--json", "--seconds"],
+    "healthcheck": ["--config", "--host", "--port", "--live"],
 }
-SWITCHES = ["--insecure-http", "--read-only"]
+SWITCHES = ["--insecure-http", "--json", "--live", "--read-only"]
 MIGRATIONS = sorted(path.stem for path in (REPOSITORY / "migrations").glob("*.sql"))
 # Each opens a database; those that may create it come first.
 CREATING = [["serve", "--port", "0"], ["migrate"]]
@@ -68,7 +71,7 @@ def test_help_of_serve_names_the_defaults(run, default):
 def test_version_is_printed(run):
     result = run("--version")
     assert (result.returncode, result.stderr) == (0, "")
-    assert re.fullmatch(r"\d+\.\d+\.\d+\n", result.stdout)
+    assert re.fullmatch(r"\d+\.\d+\.\d+( \(commit [0-9a-f]{7,}(-dirty)?\))?\n", result.stdout)
 
 
 @pytest.mark.parametrize("arguments", [

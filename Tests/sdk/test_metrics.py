@@ -8,6 +8,7 @@ import sqlite3
 import string
 import time
 from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
 
@@ -48,7 +49,9 @@ METRICS = {
     "write_group_size": "histogram", "write_wait_seconds": "histogram",
     "write_commit_seconds": "histogram", "write_groups_failed": "counter",
     "writes_waiting": "gauge", "database_bytes": "gauge", "database_wal_bytes": "gauge",
-    "database_wal_stuck": "gauge", "log_lines_dropped": "counter"}
+    "database_wal_stuck": "gauge", "log_lines_dropped": "counter", "build_info": "gauge",
+    "process_start_time_seconds": "gauge", "process_resident_memory_bytes": "gauge",
+    "process_open_fds": "gauge", "process_max_fds": "gauge"}
 
 
 def test_every_metric_is_documented_and_stands_once(server):
@@ -60,6 +63,31 @@ def test_every_metric_is_documented_and_stands_once(server):
     assert all(family.documentation.endswith(".") for family in metrics.families)
     names = [(sample.name, *sorted(sample.labels.items())) for sample in metrics.samples]
     assert len(names) == len(set(names))
+
+
+def test_the_program_and_its_process_are_described(start, run):
+    before = time.time()
+    server = start()
+    metrics = scrape(server)
+    build, = [sample.labels for sample in metrics.samples if sample.name == PREFIX + "build_info"]
+    version, _, commit = run("--version").stdout.strip().partition(" (commit ")
+    assert (build["version"], build["commit"]) == (version, commit.rstrip(")"))
+    assert re.fullmatch(r"3\.\d+\.\d+", build["sqlite"])
+    process = {sample.name: sample.value for sample in metrics.samples
+               if sample.name.startswith("process_")}
+    assert before - 1 <= process["process_start_time_seconds"] <= time.time()
+    status = Path(f"/proc/{server.process.pid}/status").read_text(encoding="ascii")
+    peak = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) << 10
+    assert peak / 4 < process["process_resident_memory_bytes"] <= peak
+    with ExitStack() as stack:
+        for _ in range(10):
+            connection = stack.enter_context(closing(server.connection()))
+            connection.request("GET", "/healthz")
+            read_answer(connection)
+        more = {sample.name: sample.value for sample in scrape(server).samples}
+    assert more["process_open_fds"] >= process["process_open_fds"] + 10
+    limits = Path(f"/proc/{server.process.pid}/limits").read_text(encoding="ascii")
+    assert process["process_max_fds"] == int(re.search(r"Max open files +(\d+)", limits)[1])
 
 
 def test_the_text_is_of_the_format_to_the_letter(server):

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 
 from certificates import HOST
 from conftest import ANSWER_SECONDS, read_answer
+from metrics import scrape
 
 CERTIFICATE, PRIVATE_KEY = "CONVERSATIOND_TLS_CERTIFICATE", "CONVERSATIOND_TLS_PRIVATE_KEY"
 IN_USE = "the TLS certificate in use"
@@ -242,8 +243,12 @@ def test_the_end_of_a_certificate_is_in_the_log(serve, tls, left):
     tls.write(tls.authority.issue_cert(
         HOST, not_before=end - timedelta(days=30), not_after=end))
     # A server that starts is better than none: whether clients take it is theirs to say.
-    line, = [line for line in serve().log().splitlines() if IN_USE in line]
+    server = serve()
+    line, = [line for line in server.log().splitlines() if IN_USE in line]
     assert f"expires={end:%Y-%m-%dT%H:%M:%SZ}" in line
+    if left > timedelta():
+        expiry = scrape(server).value("tls_certificate_expiry_timestamp_seconds")
+        assert expiry == int(end.timestamp())
     assert ("level=error" in line) == (left < timedelta())
 
 

@@ -16,6 +16,7 @@ struct CheckCommand: ParsableCommand {
       """)
 
   @OptionGroup var databaseOptions: DatabaseOptions
+  @OptionGroup var jsonOption: JSONOption
 
   func run() throws {
     let path = try databaseOptions.settings().databasePath
@@ -27,16 +28,31 @@ struct CheckCommand: ParsableCommand {
     } catch {
       throw Failure(error, database: path)
     }
-    for finding in report.findings { print(Self.words(finding)) }
-    let counts =
-      "\(report.conversationCount) conversations, \(report.pairCount) metadata pairs, "
-      + "\(report.itemCount) items"
-    guard report.findings.isEmpty else {
-      print("\(path): \(counts), \(report.findings.count) findings")
-      // The findings are said; the exit code is all that is left to say.
-      throw ExitCode(Failure.Kind.data.rawValue)
+    if jsonOption.isWanted {
+      print(Self.json(report, path: path).text)
+    } else {
+      Self.show(report, path: path)
     }
-    print("\(path): \(counts), all is well")
+    // The findings are said; the exit code is all that is left to say.
+    if !report.findings.isEmpty { throw ExitCode(Failure.Kind.data.rawValue) }
+  }
+
+  private static func show(_ report: DatabaseReport, path: String) {
+    for finding in report.findings { print(words(finding)) }
+    let verdict =
+      report.findings.isEmpty ? "all is well" : "\(report.findings.count) findings"
+    print(
+      "\(path): \(report.conversationCount) conversations, \(report.pairCount) metadata pairs, "
+        + "\(report.itemCount) items, \(verdict)")
+  }
+
+  private static func json(_ report: DatabaseReport, path: String) -> JSONValue {
+    .object([
+      "database": .string(path), "conversations": .integer(Int64(report.conversationCount)),
+      "metadata_pairs": .integer(Int64(report.pairCount)),
+      "items": .integer(Int64(report.itemCount)),
+      "findings": .array(report.findings.map { .string(words($0)) }),
+    ])
   }
 
   /// One line; a value is never shown.

@@ -4,7 +4,7 @@ import ArgumentParser
 struct DatabaseOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The configuration file; else the one that \(Settings.fileVariable) names.",
+      "The configuration file; else the one that \(SettingLayers.fileVariable) names.",
       valueName: "file"))
   var config: String?
 
@@ -14,10 +14,15 @@ struct DatabaseOptions: ParsableArguments {
       valueName: "file"))
   var database: String?
 
-  /// The settings, with `flags` over all else.
-  func settings(flags: [String: String?] = [:]) throws(Failure) -> Settings {
-    var given = flags.compactMapValues { $0 }
-    given["database.path"] = database
-    return try Settings(flags: given, environment: processEnvironment(), file: config)
+  /// What all layers say, with `flags` as those of the command line.
+  func layers(flags: [String: String] = [:]) throws(Failure) -> SettingLayers {
+    var flags = flags
+    flags["database.path"] = database
+    return try SettingLayers(flags: flags, environment: processEnvironment(), file: config)
+  }
+
+  /// The settings of a command without other flags for settings.
+  func settings() throws(Failure) -> Settings {
+    try Settings(layers())
   }
 }

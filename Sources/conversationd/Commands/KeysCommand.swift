@@ -122,6 +122,7 @@ extension KeysCommand {
         """)
 
     @OptionGroup var databaseOptions: DatabaseOptions
+    @OptionGroup var jsonOption: JSONOption
 
     func run() throws {
       let settings = try databaseOptions.settings()
@@ -131,22 +132,43 @@ extension KeysCommand {
       } catch let error as DatabaseError {
         throw Failure(error, database: settings.databasePath)
       }
+      let now = Repository.unixSeconds()
+      if jsonOption.isWanted {
+        print(JSONValue.array(records.map { Self.json($0, now: now) }).text)
+        return
+      }
       let heading = [
         "NAME", "PROJECT", "RIGHTS", "STATE", "CREATED", "LAST USED", "EXPIRES", "KEY",
       ]
       writeError("Keys in \(settings.databasePath):")
-      let now = Repository.unixSeconds()
-      for line in Self.table([heading] + records.map { Self.row($0, now: now) }) { print(line) }
+      let table = Table([heading] + records.map { Self.row($0, now: now) })
+      for line in table.lines { print(line) }
     }
 
     private static func row(_ record: APIKeys.Record, now: Int64) -> [String] {
-      let isExpired = record.expiresAt.map { $0 <= now } ?? false
-      return [
-        record.name, record.project, shown(record.rights),
-        record.isRevoked ? "revoked" : isExpired ? "expired" : "active",
+      [
+        record.name, record.project, shown(record.rights), state(of: record, now: now),
         shown(record.createdAt), record.lastUsedAt.map(shown) ?? "never",
         record.expiresAt.map(shown) ?? "never", "\(record.firstCharacters)...",
       ]
+    }
+
+    private static func state(of record: APIKeys.Record, now: Int64) -> String {
+      if record.isRevoked { return "revoked" }
+      return record.expiresAt.map { $0 <= now } ?? false ? "expired" : "active"
+    }
+
+    /// With times in Unix seconds, and rights as the HTTP API names them.
+    private static func json(_ record: APIKeys.Record, now: Int64) -> JSONValue {
+      .object([
+        "name": .string(record.name), "project": .string(record.project),
+        "rights": .string(record.rights == .readOnly ? "read_only" : "read_write"),
+        "admin": .boolean(record.rights == .admin),
+        "state": .string(state(of: record, now: now)), "created_at": .integer(record.createdAt),
+        "last_used_at": .optional(record.lastUsedAt) { .integer($0) },
+        "expires_at": .optional(record.expiresAt) { .integer($0) },
+        "redacted_value": .string("\(record.firstCharacters)..."),
+      ])
     }
 
     private static func shown(_ rights: APIKeyRights) -> String {
@@ -159,17 +181,6 @@ extension KeysCommand {
 
     private static func shown(_ unixSeconds: Int64) -> String {
       "\(Timestamp(unixSeconds: unixSeconds))"
-    }
-
-    /// Columns as wide as their widest entry, two spaces apart.
-    private static func table(_ rows: [[String]]) -> [String] {
-      let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max()! }
-      return rows.map { row in
-        let padded = zip(row, widths).map {
-          $0 + String(repeating: " ", count: $1 - $0.count)
-        }
-        return (padded.dropLast() + row.suffix(1)).joined(separator: "  ")
-      }
     }
   }
 

@@ -13,6 +13,7 @@ struct MigrateCommand: ParsableCommand {
       """)
 
   @OptionGroup var databaseOptions: DatabaseOptions
+  @OptionGroup var jsonOption: JSONOption
 
   @Flag(help: "Do not copy the database before: there is a backup, or no space for one.")
   var withoutBackup = false
@@ -24,6 +25,15 @@ struct MigrateCommand: ParsableCommand {
       let report = try Repository.migrate(
         path: path, busyTimeoutMilliseconds: settings.repository.busyTimeoutMilliseconds,
         backsUp: !withoutBackup)
+      if jsonOption.isWanted {
+        let applied = report.applied.map { JSONValue.string($0) }
+        print(
+          JSONValue.object([
+            "database": .string(path), "backup": .optional(report.backup) { .string($0) },
+            "applied": .array(applied),
+          ]).text)
+        return
+      }
       if let backup = report.backup { print("copied it to \(backup) before") }
       for name in report.applied { print("applied \(name)") }
       print(report.applied.isEmpty ? "\(path) is up to date" : "\(path) is now up to date")

@@ -1,0 +1,98 @@
+/// What every layer says about the settings. Flags override environment variables, which override the
+/// file, which overrides the defaults.
+struct SettingLayers: Sendable {
+  /// What is odd, but no reason to refuse to start; for the log, once there is one.
+  let warnings: [String]
+  /// The highest first.
+  private let layers: [Layer]
+
+  /// The environment variable that names the configuration file.
+  static let fileVariable = Setting.environmentPrefix + "CONFIG"
+
+  /// A setting with the value that counts.
+  struct Effective: Sendable {
+    let setting: Setting
+    let text: String
+    let source: Source
+  }
+
+  /// Where a value comes from.
+  enum Source: Sendable, Equatable {
+    case commandLine
+    case environment
+    case file(String)
+    case defaults
+  }
+
+  /// Reads all layers, and checks every value in each of them, also one that another layer hides.
+  ///
+  /// - Parameters:
+  ///   - flags: What the command line says, by the setting's key.
+  ///   - environment: All environment variables.
+  ///   - file: The configuration file that the command line names; else the environment may name one.
+  /// - Throws: `Failure`, which names the setting and where it was found.
+  init(
+    flags: [String: String], environment: [String: String], file: String?
+  ) throws(Failure) {
+    warnings = Self.warnings(environment)
+    let variables = Setting.all.compactMap { setting in
+      environment[setting.environmentName].map { (setting.key, $0) }
+    }
+    var layers = [
+      Layer(source: .commandLine, values: flags),
+      Layer(source: .environment, values: Dictionary(uniqueKeysWithValues: variables)),
+    ]
+    if let file = file ?? environment[Self.fileVariable], !file.isEmpty {
+      layers.append(Layer(source: .file(file), values: try SettingsFile(file).values))
+    }
+    for layer in layers { try layer.check() }
+    self.layers = layers
+  }
+
+  /// Every setting, in the order of the example file.
+  var effective: [Effective] {
+    Setting.all.map { setting in
+      for layer in layers {
+        if let text = layer.values[setting.key] {
+          return Effective(setting: setting, text: text, source: layer.source)
+        }
+      }
+      return Effective(setting: setting, text: setting.defaultValue, source: .defaults)
+    }
+  }
+
+  /// Not errors, since others set such variables too: Kubernetes gives every container of a cluster
+  /// with a service named `conversationd` a `CONVERSATIOND_PORT=tcp://…`.
+  private static func warnings(_ environment: [String: String]) -> [String] {
+    let known = Set(Setting.all.map(\.environmentName) + [fileVariable])
+    return environment.keys.sorted()
+      .filter { $0.hasPrefix(Setting.environmentPrefix) && !known.contains($0) }
+      .map { "environment variable \($0) is not a setting and is ignored" }
+  }
+}
+
+/// The values of one place.
+private struct Layer {
+  let source: SettingLayers.Source
+  let values: [String: String]
+
+  func check() throws(Failure) {
+    for setting in Setting.all {
+      guard let value = values[setting.key], let complaint = setting.complaint(about: value)
+      else { continue }
+      throw Failure(.configuration, "setting '\(setting.key)' in \(source.name) \(complaint)")
+    }
+  }
+}
+
+extension SettingLayers.Source {
+  /// As errors name it.
+  fileprivate var name: String {
+    switch self {
+    case .commandLine: "the command line"
+    case .environment: "the environment"
+    case .file(let path): "'\(path)'"
+    case .defaults: "the defaults"
+    }
+  }
+}
