@@ -76,6 +76,7 @@ let package = Package(
       name: "Repository", dependencies: ["Conversations", "Migrations", "SQLite"],
       swiftSettings: house),
     .target(name: "SQLite", dependencies: ["CLogVFS", "CSQLite"], swiftSettings: house),
+    .target(name: "PostgreSQL", dependencies: ["CPostgreSQL"], swiftSettings: house),
     .target(name: "Conversations", dependencies: ["CGnuTLS"], swiftSettings: house),
     .target(name: "Migrations", dependencies: ["Embedded"], swiftSettings: house),
     .target(
@@ -87,6 +88,7 @@ let package = Package(
     .systemLibrary(name: "CGnuTLS", pkgConfig: "gnutls", providers: [.apt(["libgnutls28-dev"])]),
     .systemLibrary(
       name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
+    .target(name: "CPostgreSQL"),
     .target(name: "CProcess"),
     .target(
       name: "CVersion",
@@ -123,9 +125,11 @@ let package = Package(
     .testTarget(
       name: "SQLiteTests", dependencies: ["SQLite", "TestSupport"], swiftSettings: house),
     .testTarget(
+      name: "PostgreSQLTests", dependencies: ["PostgreSQL", "TestSupport"], swiftSettings: house),
+    .testTarget(
       name: "ConversationsTests", dependencies: ["Conversations"], swiftSettings: house),
     .target(
-      name: "TestSupport", dependencies: ["CFaultVFS"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["CFaultVFS", "PostgreSQL"], path: "Tests/TestSupport",
       swiftSettings: house),
     // A layer above SQLite's file access that fails on demand; only tests can reach it.
     .target(name: "CFaultVFS", dependencies: ["CLogVFS", "CSQLite"], path: "Tests/CFaultVFS"),
