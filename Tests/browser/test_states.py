@@ -117,6 +117,24 @@ def test_filters_are_typed_changed_and_removed(server, visit):
     expect(tab.rows()).to_have_count(3)
 
 
+def test_typing_faster_than_suggestions_come_means_what_was_typed(server, visit):
+    for number in range(4):
+        create(server, sample_metadata(number))
+    tab = visit(server)
+    page = tab.page
+    page.get_by_role("combobox").click()
+    page.keyboard.type("status=")
+    expect(page.get_by_role("option", name="escalated")).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("[role=option][aria-selected=true]")).to_have_count(1)
+    # The marked suggestion is one for the empty field, and no other comes.
+    page.route("**/v1/metadata_values*", lambda route: None)
+    page.keyboard.type("pending")
+    page.keyboard.press("Enter")
+    expect(tab.rows()).to_have_count(1)
+    assert page.url.endswith("?metadata[status]=pending")
+
+
 def test_time_order_and_columns_are_in_the_address(server, visit):
     for number in range(4):
         create(server, sample_metadata(number))

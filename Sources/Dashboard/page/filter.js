@@ -21,6 +21,8 @@ export class FilterBox {
   constructor({ change, open }) {
     Object.assign(this, {
       change, open, conditions: [], options: [], active: -1,
+      // What the options were asked for.
+      suggested: { pending: null, text: "" },
       // The condition that is being made: its key and the values so far; null without a key.
       pending: null, timer: 0, request: null,
     });
@@ -150,6 +152,14 @@ export class FilterBox {
     }
   }
 
+  // The option that is marked, unless it is for what was typed before: who types faster than the
+  // server answers means what was typed.
+  chosen() {
+    const { pending, text } = this.suggested;
+    return pending === this.pending && text === this.input.value
+      ? this.options[this.active] : undefined;
+  }
+
   enter() {
     const id = this.input.value.match(conversationID);
     if (id && !this.pending) {
@@ -157,7 +167,7 @@ export class FilterBox {
       this.close();
       return this.open(id[1]);
     }
-    const option = this.options[this.active];
+    const option = this.chosen();
     if (option) return option.take();
     const text = this.input.value;
     if (this.pending) {
@@ -174,7 +184,7 @@ export class FilterBox {
 
   // One more value, of several that will do.
   another() {
-    const option = this.options[this.active];
+    const option = this.chosen();
     const value = option?.value ?? this.input.value.trim();
     if (value === "") return;
     if (!this.pending.values.includes(value)) this.pending.values.push(value);
@@ -226,8 +236,9 @@ export class FilterBox {
     this.request = new AbortController();
     const { signal } = this.request;
     const { pending } = this;
+    const text = this.input.value;
     const options = {
-      prefix: this.input.value, limit: suggestionsMax, upTo: countedMax, signal,
+      prefix: text, limit: suggestionsMax, upTo: countedMax, signal,
     };
     let found = [];
     try {
@@ -239,9 +250,10 @@ export class FilterBox {
     if (signal.aborted || pending !== this.pending || !this.box.contains(document.activeElement)) {
       return;
     }
+    this.suggested = { pending, text };
     this.options = pending ? this.valueOptions(pending, found) : found.map((one) =>
       ({ name: one.key, count: capped(one), take: () => this.begin(one.key) }));
-    this.active = this.input.value && this.options.length ? 0 : -1;
+    this.active = text && this.options.length ? 0 : -1;
     this.drawOptions(pending);
   }
 
