@@ -55,10 +55,11 @@ public struct API: Sendable {
   let logger: Logger
   let metrics: Metrics
   let connections: ConnectionCounts
-  let crossOrigin: CrossOrigin
-  private let rateLimit: RateLimit?
-  let settings: Settings
-  let itemTypes: ItemTypes
+  let drain: Drain
+  private(set) var crossOrigin: CrossOrigin
+  private var rateLimit: RateLimit?
+  private(set) var settings: Settings
+  private(set) var itemTypes: ItemTypes
 
   /// - Parameters:
   ///   - repository: Where the conversations are.
@@ -66,18 +67,33 @@ public struct API: Sendable {
   ///   - settings: How requests are answered.
   ///   - metrics: Where they are counted.
   ///   - connections: The server's counts, for `/metrics`.
+  ///   - drain: Tells `/readyz` that the server is about to stop.
   public init(
     repository: Repository, logger: Logger, settings: Settings = Settings(),
-    metrics: Metrics = Metrics(), connections: ConnectionCounts = ConnectionCounts()
+    metrics: Metrics = Metrics(), connections: ConnectionCounts = ConnectionCounts(),
+    drain: Drain = Drain()
   ) {
     self.repository = repository
     self.logger = logger
     self.metrics = metrics
     self.connections = connections
+    self.drain = drain
     self.settings = settings
     itemTypes = ItemTypes(more: settings.moreItemTypes)
     crossOrigin = CrossOrigin(origins: settings.corsOrigins)
     rateLimit = RateLimit(perMinute: settings.requestsPerMinuteMax)
+  }
+
+  /// The same service with other settings. What keys have sent is forgotten if their limit is another.
+  public func with(_ settings: Settings) -> API {
+    var api = self
+    api.settings = settings
+    api.itemTypes = ItemTypes(more: settings.moreItemTypes)
+    api.crossOrigin = CrossOrigin(origins: settings.corsOrigins)
+    if settings.requestsPerMinuteMax != self.settings.requestsPerMinuteMax {
+      api.rateLimit = RateLimit(perMinute: settings.requestsPerMinuteMax)
+    }
+    return api
   }
 
   // Nobody shall take an answer for a page that is none.

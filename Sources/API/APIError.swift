@@ -39,6 +39,8 @@ enum APIError: Error, Sendable {
   case conversationNotFound(id: String)
   /// The repository did not do it.
   case repository(RepositoryError)
+  /// `/readyz`: the server is about to stop.
+  case draining
   /// `/readyz`: the repository cannot be read or written.
   case notReady(RepositoryError)
 

@@ -101,6 +101,10 @@ struct ErrorResponse {
       self.init(.notFound, "Conversation with id '\(id)' not found.")
     case .repository(let error):
       self.init(error)
+    case .draining:
+      self.init(
+        .serviceUnavailable, "Not ready: the server is about to stop.", code: "unavailable",
+        headers: [.retryAfter: Self.retryAfterSeconds])
     case .notReady(let error):
       self.init(
         .serviceUnavailable, "Not ready: \(error).",

@@ -25,6 +25,7 @@ extension API {
 
   /// `GET /readyz`: the database can be read and written.
   func readiness() throws(APIError) -> Response {
+    if drain.hasBegun { throw .draining }
     do {
       try repository.checkReadiness()
     } catch {

@@ -32,20 +32,25 @@ public final class ConnectionCounts: Sendable {
 /// How many connections are open, and their limits.
 final class ClientConnections: Sendable {
   private let connectionsMax: Int
-  /// 0 for as many as there may be in all.
-  private let connectionsPerAddressMax: Int
   private let counts: ConnectionCounts
-  private let state = Mutex(State())
+  private let state: Mutex<State>
 
   private struct State {
+    /// 0 for as many as there may be in all.
+    var connectionsPerAddressMax: Int
     var openCount = 0
     var countByAddress: [ClientAddress: Int] = [:]
   }
 
   init(connectionsMax: Int, connectionsPerAddressMax: Int, counts: ConnectionCounts) {
     self.connectionsMax = connectionsMax
-    self.connectionsPerAddressMax = connectionsPerAddressMax
     self.counts = counts
+    state = Mutex(State(connectionsPerAddressMax: connectionsPerAddressMax))
+  }
+
+  /// Takes another limit for connections that come from now on.
+  func use(perAddressMax: Int) {
+    state.withLock { $0.connectionsPerAddressMax = perAddressMax }
   }
 
   /// Counts a connection that was just accepted.
@@ -58,7 +63,8 @@ final class ClientConnections: Sendable {
         return false
       }
       let ofAddress = state.countByAddress[address.countedAs, default: 0]
-      if connectionsPerAddressMax > 0, ofAddress >= connectionsPerAddressMax {
+      let ofAddressMax = state.connectionsPerAddressMax
+      if ofAddressMax > 0, ofAddress >= ofAddressMax {
         count { $0.refusedAtAddressLimit += 1 }
         return false
       }

@@ -132,6 +132,19 @@ public final class Server: Sendable {
     context.use(certificate)
   }
 
+  /// Takes other limits from now on: how many connections an address may have, and, for connections that
+  /// come later, how long a request may take. The other limits of the configuration stay.
+  public func use(limitsOf configuration: Configuration) {
+    context.use(limitsOf: configuration)
+  }
+
+  /// Returns when every event loop has come by once more: never while one is stuck.
+  public func waitForEventLoops() async {
+    for loop in loops {
+      await withUnsafeContinuation { continuation in loop.perform { continuation.resume() } }
+    }
+  }
+
   /// Stops accepting, lets the requests that have arrived be answered, and closes every connection.
   /// Called once.
   ///

@@ -6,7 +6,8 @@ final class ServerContext: Sendable {
   let bodyBytesMax: Int
   let bodiesBytesMax: Int
   let connections: ClientConnections
-  let timeouts: ClientConnection.Timeouts
+  private let idleMilliseconds: Int64
+  private let requestMilliseconds: Atomic<Int64>
   let gate: Server.Gate
   let handler: Server.Handler
   /// The last one is shown. The others stay, since a handshake may be at work with one of them, and
@@ -27,12 +28,24 @@ final class ServerContext: Sendable {
     bodyBytesMax = configuration.bodyBytesMax
     bodiesBytesMax = max(configuration.bodyBytesMax, configuration.bodiesBytesMax)
     self.connections = connections
-    timeouts = ClientConnection.Timeouts(
-      idleMilliseconds: Int64(configuration.idleTimeoutSeconds) * 1000,
-      requestMilliseconds: Int64(configuration.requestTimeoutSeconds) * 1000)
+    idleMilliseconds = Int64(configuration.idleTimeoutSeconds) * 1000
+    requestMilliseconds = Atomic(Int64(configuration.requestTimeoutSeconds) * 1000)
     self.gate = gate
     self.handler = handler
     certificates = Mutex(certificate.map { [$0] } ?? [])
+  }
+
+  /// Those of a connection that is new.
+  var timeouts: ClientConnection.Timeouts {
+    ClientConnection.Timeouts(
+      idleMilliseconds: idleMilliseconds,
+      requestMilliseconds: requestMilliseconds.load(ordering: .relaxed))
+  }
+
+  func use(limitsOf configuration: Server.Configuration) {
+    requestMilliseconds.store(
+      Int64(configuration.requestTimeoutSeconds) * 1000, ordering: .relaxed)
+    connections.use(perAddressMax: configuration.connectionsPerAddressMax)
   }
 
   /// Counts content that a request keeps.

@@ -2,9 +2,10 @@
 internal import CMicroHTTPD
 internal import Glibc
 
-/// The file of a Unix socket that listens; only its user may connect.
+/// The file of a Unix socket that listens; only its user may connect, and its group if that is asked.
 struct UnixSocketFile: Sendable {
   private static let mode: mode_t = 0o600
+  private static let groupMode: mode_t = 0o660
 
   let descriptor: Int32
   private let path: String
@@ -21,9 +22,10 @@ struct UnixSocketFile: Sendable {
 
   /// Listens, and takes the place of a socket that nobody listens on any more.
   ///
+  /// - Parameter letsGroupIn: Whether the file's group may connect, too.
   /// - Throws: `.cannotBind` with `EADDRINUSE` when somebody listens there, `EEXIST` when the file is
   ///   no socket, and others (bind(2)).
-  init(_ path: String) throws(ListenError) {
+  init(_ path: String, letsGroupIn: Bool = false) throws(ListenError) {
     let descriptor = socket(
       AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw .cannotBind(errorNumber: errno) }
@@ -31,6 +33,8 @@ struct UnixSocketFile: Sendable {
     fchmod(descriptor, Self.mode)
     var status = stat()
     guard Self.bindInPlace(descriptor, path) == 0, lstat(path, &status) == 0,
+      // Only now, since bind(2) obeys the umask.
+      !letsGroupIn || chmod(path, Self.groupMode) == 0,
       listen(descriptor, SOMAXCONN) == 0
     else {
       let errorNumber = errno

@@ -97,6 +97,7 @@ import Testing
     "queue_full": .repository(.unavailable(.queueFull(writesMax: 4096))),
     "disk_full": .repository(.storageFull(sqliteError)),
     "not_ready": .notReady(.unavailable(.locked)),
+    "draining": .draining,
   ]
 
   @Test func `every example of an error is named once, and is tried`() throws {

@@ -1,7 +1,8 @@
 import Glibc
-import HTTP
 import TestSupport
 import Testing
+
+@testable import HTTP
 
 @Suite struct ListeningSocketTests {
   @Test(arguments: ["127.0.0.1", "127.0.0.2", "localhost"])
@@ -71,6 +72,51 @@ import Testing
     nonisolated(unsafe) let waiting = connection
     #expect(try await onOwnThread { try waiting.receive().status } == 200)
     #expect(await server.stop(within: .seconds(90)))
+  }
+
+  @Test func `one may listen on several addresses, and reaches as far as the widest`() throws {
+    var socket = ListeningSocket()
+    #expect(socket.authorities == [])
+    for (host, reach) in [
+      ("127.0.0.1", ListeningSocket.Reach.machine), ("0.0.0.0", .network), ("127.0.0.2", .network),
+    ] {
+      try socket.listen(on: .host(host, port: 0))
+      #expect(socket.reach == reach)
+    }
+    let hosts = socket.authorities.map { $0.split(separator: ":").first! }
+    #expect(hosts == ["127.0.0.1", "0.0.0.0", "127.0.0.2"])
+    // One that is not to be had changes nothing.
+    do throws(ListenError) {
+      try socket.listen(on: .host("0.0.0.0", port: 0), loopbackOnly: true)
+      Issue.record("it listens")
+    } catch {
+      #expect(error == .notLoopback)
+    }
+    #expect(socket.authorities.count == 3)
+  }
+
+  @Test func `a socket that another has bound is taken as it is`() throws {
+    let other = try ListeningSocket(host: "127.0.0.1", port: 0)
+    var socket = ListeningSocket()
+    try socket.take(dup(other.descriptors[0]), loopbackOnly: true)
+    #expect(socket.authorities == other.authorities)
+    #expect(socket.reach == .machine)
+
+    let wide = try ListeningSocket(host: "0.0.0.0", port: 0)
+    let unbound = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(unbound) }
+    for (descriptor, error) in [
+      (wide.descriptors[0], ListenError.notLoopback), (unbound, .notListening), (-1, .notListening),
+      (STDERR_FILENO, .notListening),
+    ] {
+      do throws(ListenError) {
+        try socket.take(descriptor, loopbackOnly: true)
+        Issue.record("it is taken")
+      } catch let thrown {
+        #expect(thrown == error)
+      }
+    }
+    #expect(socket.authorities.count == 1)
   }
 
   @Test func `a socket that goes is closed, bound or not`() async {

@@ -33,6 +33,35 @@ import Testing
     }
   }
 
+  @Test func `the event loops are waited for while one of them is stuck`() async throws {
+    let (isStuck, isFree) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+    let socket = try ListeningSocket(host: "127.0.0.1", port: 0)
+    let port = socket.port
+    let server = try Server(on: socket, configuration: .init(eventLoops: 2)) { _ in
+      isStuck.signal()
+      isFree.wait()
+      return .ready(.text("free"))
+    }
+    await server.waitForEventLoops()
+    nonisolated(unsafe) let connection = try RawConnection(port: port)
+    connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    try await onOwnThread { isStuck.wait() }
+    let wait = Task { await server.waitForEventLoops() }
+    let hasEnded = Mutex(false)
+    let watch = Task {
+      await wait.value
+      hasEnded.withLock { $0 = true }
+    }
+    try await Task.sleep(for: .milliseconds(50))
+    #expect(!hasEnded.withLock { $0 })
+    isFree.signal()
+    await watch.value
+    try await use(server) {
+      let answer = try connection.receive()
+      #expect(answer.text == "free")
+    }
+  }
+
   @Test(arguments: Pause.allCases)
   func `a handler is answered however it waits`(pause: Pause) async throws {
     try await withServer { request in

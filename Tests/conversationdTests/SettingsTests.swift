@@ -72,11 +72,28 @@ import Testing
     #expect(inSection.contains("\n  \(name): \(isEmpty ? "\"\"" : setting.defaultValue)\n"))
     let row = page.split(separator: "\n").first { $0.hasPrefix("| `\(key)` |") }
     #expect(row?.contains(isEmpty ? "| none |" : "`\(setting.defaultValue)`") == true)
+    // Certificates are, for as long as there are any.
+    let isMarked = row?.hasSuffix(" ↻ |") == true
+    #expect(isMarked == (setting.isReloadable || section == "tls"))
     if case .integer(let range) = setting.kind {
       let words = "\(range.lowerBound) to \(range.upperBound)"
       #expect(inSection.contains(words))
       #expect(row?.contains(words) == true)
     }
+  }
+
+  @Test func `the highest layer that says where to listen says it alone`() throws {
+    let list = "http:\n  listen: [127.0.0.1:1, unix:/a]\n"
+    let ofList = try settings(file: list).addresses
+    #expect(ofList == [.host("127.0.0.1", port: 1), .unix(path: "/a")])
+    #expect(
+      try settings(environment: ["CONVERSATIOND_HTTP_PORT": "2"], file: list).addresses
+        == [.host("127.0.0.1", port: 2)])
+    #expect(
+      try settings(flags: ["http.listen": "[::1]:3"], file: "http:\n  host: a\n").addresses
+        == [.host("::1", port: 3)])
+    // An empty list says nothing, also beside the others.
+    #expect(try settings(file: "http:\n  listen: []\n  port: 4\n").addresses.count == 1)
   }
 
   @Test func `each setting of the database reaches the repository`() throws {

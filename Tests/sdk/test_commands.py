@@ -12,7 +12,8 @@ import pytest
 from conftest import REPOSITORY
 
 COMMANDS = {
-    "serve": ["--config", "--host", "--port", "--database", "--log-level", "--insecure-http"],
+    "serve": ["--config", "--host", "--port", "--listen", "--database", "--log-level",
+              "--insecure-http"],
     "keys create": [
         "--config", "--database", "--name", "--project", "--read-only", "--expires"],
     "keys list": ["--config", "--database", "--json"],

@@ -52,6 +52,7 @@ NOT_RUN = {
         "sudo env \"PATH=$PATH\" scripts/install",
         "apt install ",
         "cd /usr/local/share/conversationd",
+        "install -D -m 0644 /usr/local/share/conversationd/conversationd.socket ",
         "install -D -m 0644 /usr/local/share/conversationd/port-443.conf ",
         "[Service]",
         "# /etc/fail2ban/filter.d/conversationd.conf",

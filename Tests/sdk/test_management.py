@@ -9,20 +9,10 @@ from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 from conftest import ANSWER_SECONDS, read_answer
+from unix_http import UnixConnection, ask
 
 ADDRESS = "CONVERSATIOND_MANAGEMENT_ADDRESS"
 PATHS = ["/healthz", "/readyz", "/metrics"]
-
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=ANSWER_SECONDS)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self.path))
 
 
 class Management:
@@ -37,9 +27,7 @@ class Management:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS)
 
     def get(self, path, headers=(), method="GET"):
-        with closing(self.connection()) as connection:
-            connection.request(method, path, headers=dict(headers))
-            return read_answer(connection)
+        return ask(self.connection(), method, path, headers)
 
 
 @pytest.fixture

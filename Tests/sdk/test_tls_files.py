@@ -317,7 +317,7 @@ def test_files_that_cannot_be_used_leave_the_old_certificate(serve, tls, hang_up
 
 def test_sighup_does_not_end_a_server_of_plain_http(server, hang_up):
     for _ in range(3):
-        hang_up(server, "nothing to read again")
+        hang_up(server, "read the settings again")
     assert server.request("GET", "/healthz").status == 200
     assert server.stop() == 0
 

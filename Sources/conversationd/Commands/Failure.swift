@@ -89,25 +89,39 @@ struct Failure: Error, CustomStringConvertible {
   /// An address that cannot be served.
   ///
   /// - Parameter notLoopback: Why only loopback addresses are served.
-  init(_ error: ListenError, host: String, port: Int, notLoopback: String = "") {
-    self.init(
-      Kind(error), "address \(host) port \(port): \(Self.words(error, notLoopback: notLoopback))")
+  init(_ error: ListenError, _ address: ListenAddress, notLoopback: String = "") {
+    switch address {
+    case .host(let host, let port):
+      self.init(
+        Kind(error), "address \(host) port \(port): \(Self.words(error, notLoopback: notLoopback))")
+    case .unix: self.init(Kind(error), "address \(address): \(Self.wordsOfFile(error))")
+    }
   }
 
   /// A management address that cannot be served.
   init(_ error: ListenError, management address: String) {
-    let words =
-      switch error {
-      case .cannotBind(EADDRINUSE): "another program listens there"
-      case .cannotBind(EEXIST): "this file exists, and is no socket"
-      case .cannotBind(EACCES): "this user may not listen there"
-      default: Self.words(error)
-      }
-    self.init(Kind(error), "management address \(address): \(words)")
+    self.init(Kind(error), "management address \(address): \(Self.wordsOfFile(error))")
+  }
+
+  /// A socket of systemd's that cannot be served.
+  init(_ error: ListenError, inherited descriptor: Int32, notLoopback: String) {
+    self.init(
+      Kind(error),
+      "socket \(descriptor) of LISTEN_FDS: \(Self.words(error, notLoopback: notLoopback))")
+  }
+
+  private static func wordsOfFile(_ error: ListenError) -> String {
+    switch error {
+    case .cannotBind(EADDRINUSE): "another program listens there"
+    case .cannotBind(EEXIST): "this file exists, and is no socket"
+    case .cannotBind(EACCES): "this user may not listen there"
+    default: words(error)
+    }
   }
 
   private static func words(_ error: ListenError, notLoopback: String = "") -> String {
     switch error {
+    case .notListening: "it is no socket that listens for connections"
     case .unknownHost(let reason): reason
     case .notLoopback: "only loopback addresses are served, \(notLoopback)"
     case .cannotBind(EADDRINUSE): "another program uses this port"
@@ -146,7 +160,7 @@ extension Failure.Kind {
   fileprivate init(_ error: ListenError) {
     self =
       switch error {
-      case .unknownHost, .notLoopback: .configuration
+      case .unknownHost, .notLoopback, .notListening: .configuration
       case .cannotBind, .cannotStart: .unavailable
       }
   }

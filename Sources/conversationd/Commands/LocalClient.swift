@@ -22,7 +22,7 @@ struct LocalClient {
     if let management = settings.managementAddress {
       address = management
     } else if settings.tls == nil {
-      address = .host(settings.host, port: settings.port)
+      address = settings.addresses[0]
     } else {
       throw Failure(
         .configuration,

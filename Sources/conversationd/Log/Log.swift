@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import Synchronization
 
 /// The program's log, on standard error.
 struct Log {
@@ -7,6 +8,8 @@ struct Log {
   private let queue: LogQueue
   /// What the rooms below write to.
   let logger: Logger
+  /// How much all loggers that come of it write.
+  let level: LogLevel
 
   /// - Parameter whenDropped: Counts lines that found no room.
   init(_ settings: Settings, whenDropped: @escaping @Sendable (_ count: Int) -> Void) {
@@ -23,13 +26,11 @@ struct Log {
       whenDropped: whenDropped)
     self.format = format
     self.queue = queue
-    logger = {
-      var logger = Logger(label: "conversationd") { _ in
-        LineLogHandler(format: format, queue: queue)
-      }
-      logger.logLevel = settings.logLevel
-      return logger
-    }()
+    let level = LogLevel(settings.logLevel)
+    self.level = level
+    logger = Logger(label: "conversationd") { _ in
+      LineLogHandler(format: format, queue: queue, level: level)
+    }
   }
 
   /// Writes why the program ends, as commands do, and waits a while for the reader.
@@ -50,12 +51,37 @@ struct Log {
   }
 }
 
+/// The least level of what is written, which may change while others write.
+final class LogLevel: Sendable {
+  /// Of `Logger.Level.allCases`, which are in the order of their severity.
+  private let index: Atomic<Int>
+
+  init(_ level: Logger.Level) {
+    index = Atomic(Self.index(of: level))
+  }
+
+  var value: Logger.Level {
+    get { Logger.Level.allCases[index.load(ordering: .relaxed)] }
+    set { index.store(Self.index(of: newValue), ordering: .relaxed) }
+  }
+
+  private static func index(of level: Logger.Level) -> Int {
+    Logger.Level.allCases.firstIndex(of: level)!
+  }
+}
+
 /// Makes a line of each event and queues it.
 private struct LineLogHandler: LogHandler {
   let format: LogLine.Format
   let queue: LogQueue
+  let level: LogLevel
   var metadata: Logger.Metadata = [:]
-  var logLevel = Logger.Level.info
+
+  /// One for all loggers, since it is that of the program's log.
+  var logLevel: Logger.Level {
+    get { level.value }
+    set { level.value = newValue }
+  }
 
   /// The fields of a request, in the order in which people look for them; others follow by name.
   private static let order = [

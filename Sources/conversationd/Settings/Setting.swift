@@ -17,6 +17,8 @@ struct Setting: Sendable {
   let defaultValue: String
   /// The flag of `conversationd serve` that sets it, if there is one.
   let flag: String?
+  /// Whether SIGHUP changes it in a server that runs.
+  let isReloadable: Bool
   /// Puts a value that `complaint` found nothing wrong with where it is used.
   let apply: @Sendable (Value, inout Settings) -> Void
 
@@ -29,6 +31,8 @@ struct Setting: Sendable {
     case optionalPath
     /// `unix:` and an absolute path, or a host, a colon and a port; may be empty.
     case optionalAddress
+    /// A list of such addresses; may be empty.
+    case addresses
     /// A list of origins of web pages; may be empty.
     case origins
     /// A list of addresses and of networks in CIDR notation; may be empty.
@@ -42,7 +46,7 @@ struct Setting: Sendable {
     /// Whether a YAML list may stand where a text with spaces may.
     var isList: Bool {
       switch self {
-      case .origins, .networks, .itemTypes: true
+      case .addresses, .origins, .networks, .itemTypes: true
       default: false
       }
     }
@@ -59,12 +63,14 @@ struct Setting: Sendable {
 
   private init(
     _ key: String, _ kind: Kind, default defaultValue: String, flag: String? = nil,
+    reloads isReloadable: Bool = false,
     apply: @escaping @Sendable (Value, inout Settings) -> Void
   ) {
     self.key = key
     self.kind = kind
     self.defaultValue = defaultValue
     self.flag = flag
+    self.isReloadable = isReloadable
     self.apply = apply
   }
 
@@ -76,6 +82,9 @@ struct Setting: Sendable {
     Setting("http.port", .integer(0...65535), default: "8080", flag: "--port") {
       $1.port = $0.integer
     },
+    Setting("http.listen", .addresses, default: "", flag: "--listen") {
+      $1.listenAddresses = $0.words.compactMap { ListenAddress($0) }
+    },
     Setting("http.insecure", .boolean, default: "false", flag: "--insecure-http") {
       $1.allowsInsecureHTTP = $0.isTrue
     },
@@ -86,14 +95,19 @@ struct Setting: Sendable {
     Setting("http.connections_max", .integer(1...100_000), default: "2048") {
       $1.server.connectionsMax = $0.integer
     },
-    Setting("http.connections_per_address_max", .integer(0...100_000), default: "0") {
+    Setting(
+      "http.connections_per_address_max", .integer(0...100_000), default: "0", reloads: true
+    ) {
       $1.server.connectionsPerAddressMax = $0.integer
     },
     Setting("http.idle_timeout_seconds", .integer(1...3600), default: "60") {
       $1.server.idleTimeoutSeconds = $0.integer
     },
-    Setting("http.request_timeout_seconds", .integer(1...3600), default: "30") {
+    Setting("http.request_timeout_seconds", .integer(1...3600), default: "30", reloads: true) {
       $1.server.requestTimeoutSeconds = $0.integer
+    },
+    Setting("http.drain_seconds", .integer(0...3600), default: "0", reloads: true) {
+      $1.drainSeconds = $0.integer
     },
     Setting("http.header_bytes_max", .integer(4096...1_048_576), default: "32768") {
       $1.server.headerBytesMax = $0.integer
@@ -106,15 +120,21 @@ struct Setting: Sendable {
     Setting("http.bodies_bytes_max", .integer(1024...1_099_511_627_776), default: "67108864") {
       $1.server.bodiesBytesMax = $0.integer
     },
-    Setting("http.requests_per_minute_max", .integer(0...10_000_000), default: "0") {
+    Setting("http.requests_per_minute_max", .integer(0...10_000_000), default: "0", reloads: true) {
       $1.api.requestsPerMinuteMax = $0.integer
     },
-    Setting("http.cors_origins", .origins, default: "") { $1.api.corsOrigins = $0.words },
-    Setting("http.trusted_proxies", .networks, default: "") {
+    Setting("http.cors_origins", .origins, default: "", reloads: true) {
+      $1.api.corsOrigins = $0.words
+    },
+    Setting("http.trusted_proxies", .networks, default: "", reloads: true) {
       $1.api.trustedProxies = $0.words.compactMap { NetworkRange($0) }
     },
-    Setting("http.open_metrics", .boolean, default: "false") { $1.api.hasOpenMetrics = $0.isTrue },
-    Setting("http.dashboard", .boolean, default: "true") { $1.api.hasDashboard = $0.isTrue },
+    Setting("http.open_metrics", .boolean, default: "false", reloads: true) {
+      $1.api.hasOpenMetrics = $0.isTrue
+    },
+    Setting("http.dashboard", .boolean, default: "true", reloads: true) {
+      $1.api.hasDashboard = $0.isTrue
+    },
   ]
 
   private static let tls = [
@@ -160,7 +180,7 @@ struct Setting: Sendable {
   ]
 
   private static let items = [
-    Setting("items.more_types", .itemTypes, default: "") {
+    Setting("items.more_types", .itemTypes, default: "", reloads: true) {
       $1.api.moreItemTypes = $0.words
     }
   ]
@@ -168,14 +188,16 @@ struct Setting: Sendable {
   private static let log = [
     Setting(
       "log.level", .choice(Logger.Level.allCases.map(\.rawValue)), default: "info",
-      flag: "--log-level"
+      flag: "--log-level", reloads: true
     ) {
       $1.logLevel = Logger.Level(rawValue: $0.text)!
     },
     Setting("log.format", .choice(["text", "json"]), default: "text") {
       $1.logsJSON = $0.text == "json"
     },
-    Setting("log.requests", .boolean, default: "true") { $1.api.logsRequests = $0.isTrue },
+    Setting("log.requests", .boolean, default: "true", reloads: true) {
+      $1.api.logsRequests = $0.isTrue
+    },
   ]
 
   /// The setting of that name.

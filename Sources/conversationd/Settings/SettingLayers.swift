@@ -49,10 +49,15 @@ struct SettingLayers: Sendable {
     self.layers = layers
   }
 
-  /// Every setting, in the order of the example file.
+  /// Every setting, in the order of the example file. The highest layer that says where to listen says
+  /// it alone: a list of addresses hides a host and a port below it, and these hide a list.
   var effective: [Effective] {
-    Setting.all.map { setting in
-      for layer in layers {
+    let listening = layers.first { $0.hasAddresses || $0.hasHostOrPort }
+    return Setting.all.map { setting in
+      let isHidden =
+        listening?.hasAddresses == true
+        ? Layer.hostAndPort.contains(setting.key) : setting.key == Layer.addresses
+      for layer in layers where !isHidden {
         if let text = layer.values[setting.key] {
           return Effective(setting: setting, text: text, source: layer.source)
         }
@@ -73,10 +78,23 @@ struct SettingLayers: Sendable {
 
 /// The values of one place.
 private struct Layer {
+  static let addresses = "http.listen"
+  static let hostAndPort = ["http.host", "http.port"]
+
   let source: SettingLayers.Source
   let values: [String: String]
 
+  /// An empty list says nothing.
+  var hasAddresses: Bool { values[Self.addresses]?.isEmpty == false }
+  var hasHostOrPort: Bool { Self.hostAndPort.contains { values[$0] != nil } }
+
   func check() throws(Failure) {
+    if hasAddresses, hasHostOrPort {
+      throw Failure(
+        .configuration,
+        "setting '\(Self.addresses)' in \(source.name) stands beside 'http.host' or 'http.port': "
+          + "give the one or the others")
+    }
     for setting in Setting.all {
       guard let value = values[setting.key], let complaint = setting.complaint(about: value)
       else { continue }

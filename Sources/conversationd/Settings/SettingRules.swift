@@ -11,6 +11,10 @@ extension Setting {
     case .optionalAddress:
       value.isEmpty || ListenAddress(value) != nil
         ? nil : "must be 'unix:' and an absolute path, or HOST:PORT, not '\(value)'"
+    case .addresses:
+      Self.complaint(about: value, "'unix:' and an absolute path, or HOST:PORT") {
+        ListenAddress($0) != nil
+      }
     case .origins:
       Self.complaint(about: value, "origins such as 'https://app.example.com'", Self.isOrigin)
     case .networks:

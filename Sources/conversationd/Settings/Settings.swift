@@ -8,6 +8,8 @@ import Repository
 struct Settings: Sendable {
   var host = ""
   var port = 0
+  /// Where to listen instead of `host` and `port`, if not empty.
+  var listenAddresses: [ListenAddress] = []
   /// Whether other than loopback addresses may be served without TLS.
   var allowsInsecureHTTP = false
   /// Where the management listener listens; nil for nowhere.
@@ -16,6 +18,8 @@ struct Settings: Sendable {
   var server = Server.Configuration()
   var api = API.Settings()
   var repository = Repository.Settings()
+  /// How long `/readyz` says that the server is about to stop before it does.
+  var drainSeconds = 0
   var logLevel = Logger.Level.info
   var logsJSON = false
   /// The file of the certificate with its chain; empty for none.
@@ -23,7 +27,12 @@ struct Settings: Sendable {
   /// The file of its private key; empty for none.
   var privateKeyPath = ""
   /// The files of the certificate and its private key; nil serves plain HTTP.
-  private(set) var tls: TLSFiles?
+  var tls: TLSFiles?
+
+  /// Where to listen; never empty.
+  var addresses: [ListenAddress] {
+    listenAddresses.isEmpty ? [.host(host, port: port)] : listenAddresses
+  }
 
   /// - Throws: `Failure` when settings do not fit together.
   init(_ layers: SettingLayers) throws(Failure) {

@@ -16,6 +16,12 @@ struct ServeOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Where to listen instead of --host and --port, as HOST:PORT or unix:PATH; may be repeated.",
+      valueName: "address"))
+  var listen: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
       "trace, debug, info, notice, warning, error or critical. "
         + "(default: \(Setting.named("log.level").defaultValue))", valueName: "level"))
   var logLevel: String?
@@ -27,7 +33,8 @@ struct ServeOptions: ParsableArguments {
   /// Those that were given, by the setting's key.
   var flags: [String: String] {
     let values = [
-      "http.host": host, "http.port": port, "log.level": logLevel,
+      "http.host": host, "http.port": port,
+      "http.listen": listen.isEmpty ? nil : listen.joined(separator: " "), "log.level": logLevel,
       "http.insecure": insecureHTTP ? "true" : nil,
     ]
     return values.compactMapValues { $0 }

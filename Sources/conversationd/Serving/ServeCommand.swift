@@ -14,7 +14,11 @@ struct ServeCommand: ParsableCommand {
     discussion: """
       Prints its address and that of the dashboard once it accepts connections, and logs to \
       standard error. SIGTERM and SIGINT finish what is in flight and end it with exit code 0; \
-      SIGHUP reads the TLS certificate again.
+      SIGHUP reads the settings and the TLS certificate again, and logs what changed and what needs \
+      a restart.
+
+      Under systemd it tells when it is ready (Type=notify), gives signs of life (WatchdogSec=), and \
+      serves the sockets that a socket unit hands it instead of the addresses of the settings.
 
       Flags override environment variables (\(Setting.environmentPrefix)…), which override the \
       configuration file, which overrides the defaults. Addresses other than loopback are served \
@@ -34,7 +38,8 @@ struct ServeCommand: ParsableCommand {
     signal(SIGXFSZ, SIG_IGN)
     Library.prepareForManyThreads()
     let layers = try databaseOptions.layers(flags: options.flags)
-    let settings = try Settings(layers)
+    let inUse = try SettingsInUse(layers)
+    let settings = inUse.settings
     let metrics = Metrics(
       build: Metrics.Build(
         version: Version.number, commit: Version.commit ?? "", sqlite: Library.version))
@@ -42,7 +47,7 @@ struct ServeCommand: ParsableCommand {
     let failure = waitFor {
       do throws(Failure) {
         for warning in layers.warnings { log.logger.warning("\(warning)") }
-        try await serve(settings, metrics, signals, log.logger)
+        try await serve(inUse, metrics, signals, log)
         return Failure?.none
       } catch {
         return error
@@ -53,11 +58,13 @@ struct ServeCommand: ParsableCommand {
   }
 
   private func serve(
-    _ settings: Settings, _ metrics: Metrics, _ signals: ServerSignals, _ logger: Logger
+    _ inUse: SettingsInUse, _ metrics: Metrics, _ signals: ServerSignals, _ log: Log
   ) async throws(Failure) {
+    let (settings, logger) = (inUse.settings, log.logger)
+    let manager = ServiceManager(environment: processEnvironment())
     let certificate = try settings.tls?.read()
     // The address comes first: when it is not to be had, no database is created or migrated.
-    let socket = try listen(settings)
+    let socket = try listen(settings, manager)
     let management = try listenForManagement(settings)
     let repository: Repository
     do {
@@ -75,23 +82,39 @@ struct ServeCommand: ParsableCommand {
     }
     let service = ServerService(
       certificate: certificate, settings: settings, repository: repository, metrics: metrics,
-      signals: signals, logger: logger)
-    try await service.run(on: socket, management: management)
+      signals: signals, manager: manager, logger: logger)
+    let reload = Reload(inUse, logLevel: log.level) { () throws(Failure) in
+      try databaseOptions.layers(flags: options.flags)
+    }
+    try await service.run(on: socket, management: management, reload: reload)
   }
 
-  private func listen(_ settings: Settings) throws(Failure) -> ListeningSocket {
+  private func listen(
+    _ settings: Settings, _ manager: ServiceManager
+  ) throws(Failure) -> ListeningSocket {
     let reason: String?
     do {
       reason = try Self.reasonToStayOnLoopback(settings)
     } catch {
       throw Failure(error, database: settings.databasePath)
     }
-    do {
-      return try ListeningSocket(
-        host: settings.host, port: settings.port, loopbackOnly: reason != nil)
-    } catch {
-      throw Failure(error, host: settings.host, port: settings.port, notLoopback: reason ?? "")
+    var socket = ListeningSocket()
+    for descriptor in manager.sockets {
+      do {
+        try socket.take(descriptor, loopbackOnly: reason != nil)
+      } catch {
+        throw Failure(error, inherited: descriptor, notLoopback: reason ?? "")
+      }
     }
+    guard manager.sockets.isEmpty else { return socket }
+    for address in settings.addresses {
+      do {
+        try socket.listen(on: address, loopbackOnly: reason != nil, letsGroupIn: true)
+      } catch {
+        throw Failure(error, address, notLoopback: reason ?? "")
+      }
+    }
+    return socket
   }
 
   private func listenForManagement(_ settings: Settings) throws(Failure) -> ListeningSocket? {

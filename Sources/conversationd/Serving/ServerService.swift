@@ -23,6 +23,7 @@ struct ServerService: Sendable {
   let repository: Repository
   let metrics: Metrics
   let signals: ServerSignals
+  let manager: ServiceManager
   let logger: Logger
 
   /// Serves until a signal, or the repository, asks for the end.
@@ -30,25 +31,32 @@ struct ServerService: Sendable {
   /// - Parameters:
   ///   - socket: Where to serve.
   ///   - management: Where the management listener is.
+  ///   - reload: What SIGHUP changes.
   /// - Throws: Why the end was not an orderly one.
   func run(
-    on socket: consuming ListeningSocket, management: consuming ListeningSocket?
+    on socket: consuming ListeningSocket, management: consuming ListeningSocket?,
+    reload: Reload
   ) async throws(Failure) {
     let counts = ConnectionCounts()
-    let api = API(
-      repository: repository, logger: logger, settings: settings.api, metrics: metrics,
-      connections: counts)
+    let drain = Drain()
+    let api = ServedAPI(
+      API(
+        repository: repository, logger: logger, settings: settings.api, metrics: metrics,
+        connections: counts, drain: drain))
     let managementServer = try startManagement(on: management, api)
-    let authority = socket.authority
+    let authorities = socket.authorities
     let server = try start(on: socket, api, counts)
-    announce(server, authority)
+    announce(server, authorities)
+    manager.tellReady()
+    let tasks = [
+      Task { await tellOfRefusals(counts) }, Task { await giveSignsOfLife(of: server) },
+      Task { for await _ in signals.hangUps { readAgain(reload, for: server, api) } },
+    ]
     let upkeep = Task { await keepUp() }
-    let refusals = Task { await tellOfRefusals(counts) }
-    let reload = Task { for await _ in signals.hangUps { readCertificateAgain(for: server) } }
     for await _ in signals.stops { break }
+    await self.drain(drain, for: .seconds(reload.settings.drainSeconds))
     upkeep.cancel()
-    refusals.cancel()
-    reload.cancel()
+    for task in tasks { task.cancel() }
     logger.info("stopping")
     repository.prepareToClose(within: Self.lockTimeout)
     guard await server.stop(within: Self.drainTimeout) else {
@@ -66,17 +74,22 @@ struct ServerService: Sendable {
   }
 
   /// Tells where the server listens, in the log and on standard output.
-  private func announce(_ server: Server, _ authority: String) {
-    let url = "\(certificate == nil ? "http" : "https")://\(authority)"
-    let line = "conversationd listening on \(url)"
-    let dashboard = settings.api.hasDashboard ? "dashboard at \(url)/dashboard\n" : ""
-    logger.info(
-      "\(line)",
-      metadata: [
-        "database": "\(settings.databasePath)",
-        "version": "\(Version.text)",
-        "api_keys": (try? repository.hasAPIKeys()) == true ? "required" : "none yet",
-      ])
+  private func announce(_ server: Server, _ authorities: [String]) {
+    let scheme = certificate == nil ? "http" : "https"
+    let urls = authorities.map { $0.hasPrefix("unix:") ? $0 : "\(scheme)://\($0)" }
+    var lines = urls.map { "conversationd listening on \($0)" }
+    for line in lines {
+      logger.info(
+        "\(line)",
+        metadata: [
+          "database": "\(settings.databasePath)",
+          "version": "\(Version.text)",
+          "api_keys": (try? repository.hasAPIKeys()) == true ? "required" : "none yet",
+        ])
+    }
+    if settings.api.hasDashboard, let url = urls.first(where: { !$0.hasPrefix("unix:") }) {
+      lines.append("dashboard at \(url)/dashboard")
+    }
     if server.connectionsMax < settings.server.connectionsMax {
       logger.warning(
         "the limit of open files allows fewer connections than the settings do",
@@ -84,8 +97,8 @@ struct ServerService: Sendable {
     }
     logExpiry(certificate)
     // For whoever reads it; that nobody does is no reason not to serve.
-    startThread("stdout") {
-      let bytes = Array("\(line)\n\(dashboard)".utf8)
+    startThread("stdout") { [lines] in
+      let bytes = Array(lines.map { "\($0)\n" }.joined().utf8)
       _ = write(STDOUT_FILENO, bytes, bytes.count)
     }
   }
@@ -119,12 +132,64 @@ struct ServerService: Sendable {
     }
   }
 
-  /// A certificate that cannot be used leaves the old one in place.
-  private func readCertificateAgain(for server: Server) {
-    guard let files = settings.tls else {
-      logger.info("nothing to read again: there is no certificate")
-      return
+  /// Says for a time that the server is about to stop, and goes on to answer; until a second signal.
+  private func drain(_ drain: Drain, for duration: Duration) async {
+    let duration = repository.isStopped ? .zero : duration
+    manager.tellStopping(within: duration + Self.drainTimeout + Self.lockTimeout * 2)
+    drain.begin()
+    guard duration > .zero else { return }
+    logger.info(
+      "draining: /readyz is answered 503", metadata: ["seconds": "\(duration.components.seconds)"])
+    await withTaskGroup { group in
+      group.addTask { for await _ in signals.stops { break } }
+      group.addTask { try? await Task.sleep(for: duration) }
+      await group.next()
+      group.cancelAll()
     }
+  }
+
+  /// Tells the service manager that the event loops go round, as often as it wants; nothing while one
+  /// is stuck.
+  private func giveSignsOfLife(of server: Server) async {
+    guard let interval = manager.watchdogInterval else { return }
+    while !Task.isCancelled {
+      await server.waitForEventLoops()
+      manager.tellAlive()
+      try? await Task.sleep(for: interval / 3)
+    }
+  }
+
+  /// Reads the settings again, and then the certificate. What cannot be used leaves the old in place.
+  private func readAgain(_ reload: Reload, for server: Server, _ api: ServedAPI) {
+    manager.tellReloading()
+    defer { manager.tellReady() }
+    do {
+      let changes = try reload.perform()
+      for change in changes { log(change) }
+      server.use(limitsOf: reload.settings.server)
+      api.use(reload.settings.api)
+      logger.info(
+        "read the settings again",
+        metadata: ["changed": .stringConvertible(changes.count { $0.isDone })])
+      reload.useLogLevel()
+    } catch {
+      logger.error(
+        "the settings were not read again, the old ones stay", metadata: ["cause": "\(error)"])
+    }
+    readCertificateAgain(reload.settings.tls, for: server)
+  }
+
+  private func log(_ change: SettingsInUse.Change) {
+    logger.log(
+      level: change.isDone ? .notice : .warning,
+      change.isDone ? "a setting changed" : "a setting changed that needs a restart",
+      metadata: [
+        "setting": "\(change.key)", "from": "\(change.before)", "to": "\(change.after)",
+      ])
+  }
+
+  private func readCertificateAgain(_ files: TLSFiles?, for server: Server) {
+    guard let files else { return }
     do {
       let certificate = try files.read()
       server.use(certificate)
@@ -170,19 +235,19 @@ struct ServerService: Sendable {
   }
 
   private func start(
-    on socket: consuming ListeningSocket, _ api: API, _ counts: ConnectionCounts
+    on socket: consuming ListeningSocket, _ api: ServedAPI, _ counts: ConnectionCounts
   ) throws(Failure) -> Server {
     do {
       return try Server(
         on: socket, configuration: settings.server, certificate: certificate, counts: counts,
         gate: { api.refuseContent(of: $0) }, handler: { api.respond(to: $0) })
     } catch {
-      throw Failure(error, host: settings.host, port: settings.port)
+      throw Failure(error, settings.addresses[0])
     }
   }
 
   private func startManagement(
-    on socket: consuming ListeningSocket?, _ api: API
+    on socket: consuming ListeningSocket?, _ api: ServedAPI
   ) throws(Failure) -> Server? {
     guard let socket else { return nil }
     let (authority, reach) = (socket.authority, socket.reach)
