@@ -25,7 +25,7 @@ let house: [SwiftSetting] =
 // One folder, two uses: the tests run every seed of the fuzzing once, and scripts/fuzz makes of the
 // same properties a program for libFuzzer.
 let fuzzDependencies: [Target.Dependency] = [
-  "API", "Conversations", "HTTP", "JSON", "Repository", "TestSupport",
+  "API", "Conversations", "HTTP", "JSON", "Repository", "SQLiteStore", "TestSupport",
   .product(name: "HTTPTypes", package: "swift-http-types"),
   .product(name: "Logging", package: "swift-log"),
 ]
@@ -54,7 +54,7 @@ let package = Package(
       name: "conversationd",
       dependencies: [
         "API", "CProcess", "CVersion", "CYAML", "Conversations", "HTTP", "JSON", "Repository",
-        "SQLite",
+        "SQLite", "SQLiteStore",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: house),
@@ -72,8 +72,9 @@ let package = Package(
       ],
       swiftSettings: house),
     .target(name: "JSON", swiftSettings: house),
+    .target(name: "Repository", dependencies: ["Conversations"], swiftSettings: house),
     .target(
-      name: "Repository", dependencies: ["Conversations", "Migrations", "SQLite"],
+      name: "SQLiteStore", dependencies: ["Conversations", "Migrations", "Repository", "SQLite"],
       swiftSettings: house),
     .target(name: "SQLite", dependencies: ["CLogVFS", "CSQLite"], swiftSettings: house),
     .target(name: "PostgreSQL", dependencies: ["CPostgreSQL"], swiftSettings: house),
@@ -100,13 +101,14 @@ let package = Package(
     .testTarget(
       name: "conversationdTests",
       dependencies: [
-        "API", "HTTP", "Repository", "conversationd",
+        "API", "HTTP", "Repository", "SQLiteStore", "conversationd",
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: house),
     .testTarget(
       name: "APITests",
       dependencies: [
-        "API", "Conversations", "Dashboard", "HTTP", "JSON", "Repository", "SQLite", "TestSupport",
+        "API", "Conversations", "Dashboard", "HTTP", "JSON", "Repository", "SQLite", "SQLiteStore",
+        "TestSupport",
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: house),
@@ -120,8 +122,13 @@ let package = Package(
       name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: house),
     .testTarget(
       name: "RepositoryTests",
-      dependencies: ["Conversations", "Migrations", "Repository", "SQLite", "TestSupport"],
+      dependencies: ["Conversations", "Repository", "TestSupport"],
       swiftSettings: house),
+    .testTarget(
+      name: "SQLiteStoreTests",
+      dependencies: [
+        "Conversations", "Migrations", "Repository", "SQLite", "SQLiteStore", "TestSupport",
+      ], swiftSettings: house),
     .testTarget(
       name: "SQLiteTests", dependencies: ["SQLite", "TestSupport"], swiftSettings: house),
     .testTarget(
@@ -129,8 +136,10 @@ let package = Package(
     .testTarget(
       name: "ConversationsTests", dependencies: ["Conversations"], swiftSettings: house),
     .target(
-      name: "TestSupport", dependencies: ["CFaultVFS", "PostgreSQL"], path: "Tests/TestSupport",
-      swiftSettings: house),
+      name: "TestSupport",
+      dependencies: [
+        "CFaultVFS", "Conversations", "PostgreSQL", "Repository", "SQLite", "SQLiteStore",
+      ], path: "Tests/TestSupport", swiftSettings: house),
     // A layer above SQLite's file access that fails on demand; only tests can reach it.
     .target(name: "CFaultVFS", dependencies: ["CLogVFS", "CSQLite"], path: "Tests/CFaultVFS"),
     fuzzTests,

@@ -51,7 +51,7 @@ public struct API: Sendable {
     }
   }
 
-  let repository: Repository
+  let repository: any Store
   let logger: Logger
   let metrics: Metrics
   let connections: ConnectionCounts
@@ -69,7 +69,7 @@ public struct API: Sendable {
   ///   - connections: The server's counts, for `/metrics`.
   ///   - drain: Tells `/readyz` that the server is about to stop.
   public init(
-    repository: Repository, logger: Logger, settings: Settings = Settings(),
+    repository: any Store, logger: Logger, settings: Settings = Settings(),
     metrics: Metrics = Metrics(), connections: ConnectionCounts = ConnectionCounts(),
     drain: Drain = Drain()
   ) {
@@ -116,25 +116,29 @@ public struct API: Sendable {
     var isForBrowsers: Bool { routeIndex.map { Route.all[$0].audience } == .browsers }
   }
 
-  /// Answers one request: at once, unless it has to wait for a write or a query.
+  /// Answers one request: at once, unless it has to wait for the database.
   public func respond(to request: Request) -> Answer {
     respond(to: Progress(request: request))
   }
 
   func respond(to progress: Progress) -> Answer {
     var progress = progress
+    let request = progress.request
     do throws(APIError) {
-      switch try begin(&progress) {
-      case .answered(let response):
-        return .ready(finish(progress, response))
-      case .waiting(let handler, let call):
-        return .later { [progress] in
-          do throws(APIError) {
-            return finish(progress, try await handler(self, call))
-          } catch {
-            return fail(progress, error)
-          }
-        }
+      if case .headersTooLarge(let bytesMax) = request.body {
+        throw .headersTooLarge(bytesMax: bytesMax)
+      }
+      let found = Result { () throws(APIError) in try Route.find(request) }
+      let match = try? found.get()
+      progress.routeIndex = match?.index
+      if progress.managementReach == nil, let answer = crossOrigin.preflight(request) {
+        return .ready(finish(progress, answer))
+      }
+      if try isOpen(progress) { return answer(progress, found, nil) }
+      switch repository.look(try lookUp(for: request, about: match?.subject ?? .nothing)) {
+      case .ready(let finding): return answer(progress, found, finding)
+      case .later(let look):
+        return .later { [progress] in await answer(progress, found, await look()).value }
       }
     } catch {
       return .ready(fail(progress, error))
@@ -147,16 +151,33 @@ public struct API: Sendable {
   /// - Parameter request: The request without its content.
   /// - Returns: nil for those who may write. Otherwise the answer; it is the whole one where nobody needs
   ///   a key, since no such route has a use for content.
-  public func refuseContent(of request: Request) -> Answer? {
+  public func refuseContent(of request: Request) -> Eventual<Response?> {
     var progress = Progress(request: request)
     progress.routeIndex = try? Route.find(request).index
-    var snapshot = repository.snapshot()
     do throws(APIError) {
-      if try isOpen(progress) || request.method == .options { return respond(to: request) }
-      let access = try authenticate(request, &snapshot)
-      return access.isReadOnly ? .ready(fail(progress, .access(.keyIsReadOnly))) : nil
+      if try isOpen(progress) || request.method == .options {
+        switch respond(to: request) {
+        case .ready(let response): return .ready(response)
+        case .later(let respond): return .later { await respond() }
+        }
+      }
+      switch repository.look(try lookUp(for: request, about: .nothing)) {
+      case .ready(let finding): return .ready(refusal(progress, finding))
+      case .later(let look): return .later { [progress] in refusal(progress, await look()) }
+      }
     } catch {
       return .ready(fail(progress, error))
+    }
+  }
+
+  private func refusal(
+    _ progress: Progress, _ finding: Result<Finding, RepositoryError>
+  ) -> Response? {
+    do throws(APIError) {
+      let access = try authenticate(progress.request, finding)
+      return access.isReadOnly ? fail(progress, .access(.keyIsReadOnly)) : nil
+    } catch {
+      return fail(progress, error)
     }
   }
 
@@ -196,28 +217,44 @@ public struct API: Sendable {
     return response
   }
 
-  private enum Step {
-    case answered(Response)
-    case waiting(Operation.WaitingHandler, Call)
+  /// Answers a request of which it is known who asks and what is stored of the thing that it is about.
+  /// The checks stand in the contract's order: who asks, for what, and only then the rest.
+  ///
+  /// - Parameters:
+  ///   - found: The route.
+  ///   - finding: nil where nobody needs a key.
+  private func answer(
+    _ progress: Progress, _ found: Result<Route.Match, APIError>,
+    _ finding: Result<Finding, RepositoryError>?
+  ) -> Answer {
+    var progress = progress
+    do throws(APIError) {
+      if let finding { try admit(&progress, finding) }
+      let match = try found.get()
+      let operation = try match.operation(for: progress.request)
+      let call = try call(progress, match, operation, finding)
+      switch operation.handler {
+      case .atOnce(let handler): return .ready(finish(progress, try handler(self, call)))
+      case .waiting(let handler):
+        return .later { [progress] in
+          do throws(APIError) {
+            return finish(progress, try await handler(self, call))
+          } catch {
+            return fail(progress, error)
+          }
+        }
+      }
+    } catch {
+      return .ready(fail(progress, error))
+    }
   }
 
-  /// Finds out who asks and for what, and answers what can be read at once, as of the same moment. The
-  /// checks stand in the contract's order: who asks, for what, and only then the rest.
-  private func begin(_ progress: inout Progress) throws(APIError) -> Step {
+  private func call(
+    _ progress: Progress, _ match: Route.Match, _ operation: Operation,
+    _ finding: Result<Finding, RepositoryError>?
+  ) throws(APIError) -> Call {
     let request = progress.request
-    if case .headersTooLarge(let bytesMax) = request.body {
-      throw .headersTooLarge(bytesMax: bytesMax)
-    }
-    let found = Result { () throws(APIError) in try Route.find(request) }
-    progress.routeIndex = (try? found.get())?.index
-    if progress.managementReach == nil, let answer = crossOrigin.preflight(request) {
-      return .answered(answer)
-    }
-    var snapshot = repository.snapshot()
-    let access = try isOpen(progress) ? nil : admit(&progress, &snapshot)
-    let match = try found.get()
-    let operation = try match.route.operation(for: request)
-    if let access { try authorize(access, for: operation, of: match.route) }
+    if let access = progress.access { try authorize(access, for: operation, of: match.route) }
     switch request.body {
     case .bytes, .headersTooLarge: break
     case .tooLarge(let bytesMax): throw .bodyTooLarge(bytesMax: bytesMax)
@@ -228,13 +265,10 @@ public struct API: Sendable {
     if !operation.takesQuery, let parameter = query.first {
       throw .unknownParameter(parameter.name)
     }
-    let call = Call(
-      id: progress.id, request: request, access: access, pathParameters: match.parameters,
-      query: query)
-    switch operation.handler {
-    case .atOnce(let handler): return .answered(try handler(self, call, &snapshot))
-    case .waiting(let handler): return .waiting(handler, call)
-    }
+    return Call(
+      id: progress.id, request: request, access: progress.access,
+      pathParameters: match.parameters, query: query,
+      stored: finding?.flatMap { $0.value } ?? .success(.nothing))
   }
 
   /// What no route has is not told to strangers either.
@@ -259,16 +293,14 @@ public struct API: Sendable {
   }
 
   private func admit(
-    _ progress: inout Progress, _ snapshot: inout Snapshot
-  ) throws(APIError) -> Access {
-    let access = try authenticate(progress.request, &snapshot)
+    _ progress: inout Progress, _ finding: Result<Finding, RepositoryError>
+  ) throws(APIError) {
+    let access = try authenticate(progress.request, finding)
     progress.access = access
-    if let rateLimit {
-      let allowance = rateLimit.take(key: access.keyNumber, now: progress.start)
-      progress.allowance = allowance
-      guard allowance.retryAfter == nil else { throw .access(.rateLimited(allowance)) }
-    }
-    return access
+    guard let rateLimit else { return }
+    let allowance = rateLimit.take(key: access.keyNumber, now: progress.start)
+    progress.allowance = allowance
+    guard allowance.retryAfter == nil else { throw .access(.rateLimited(allowance)) }
   }
 
   private func query(
@@ -293,6 +325,8 @@ struct Call: Sendable {
   let pathParameters: [String]
   /// The decoded query parameters, in the order sent.
   let query: [(name: String, value: String)]
+  /// What was read of the thing that the request is about, as of the same moment as the key.
+  let stored: Result<Finding.Value, RepositoryError>
 
   /// The project that the client works in.
   ///

@@ -4,26 +4,33 @@ internal import HTTPTypes
 internal import Repository
 
 extension API {
+  /// What has to be looked up to know who sent a request and what it may do.
+  ///
+  /// - Throws: `.access(.missingKey)` where that is known already.
+  func lookUp(
+    for request: Request, about subject: LookUp.Subject
+  ) throws(APIError) -> LookUp {
+    let key = Self.bearerToken(in: request.headers)
+    if settings.requiresKeys, key == nil { throw .access(.missingKey) }
+    return LookUp(key: key, requiresKey: settings.requiresKeys, subject: subject)
+  }
+
   /// Finds out who sent a request and what it may do: by its API key (RFC 6750), or, for as long as
   /// none was ever made, by the address at which it came in.
   ///
   /// - Throws: `.access`.
   func authenticate(
-    _ request: Request, _ snapshot: inout Snapshot
+    _ request: Request, _ finding: Result<Finding, RepositoryError>
   ) throws(APIError) -> Access {
-    var requiresKey = settings.requiresKeys
-    if !requiresKey {
-      requiresKey = try rethrowing { () throws(RepositoryError) in try snapshot.hasAPIKeys() }
+    let access = try rethrowing { () throws(RepositoryError) in try finding.get().access }
+    guard let access else {
+      let key = Self.bearerToken(in: request.headers)
+      throw .access(key.map { .incorrectKey($0) } ?? .missingKey)
     }
-    guard requiresKey else {
+    if access.isWithoutKey {
       try LoopbackGuard.admit(request, crossOrigin: crossOrigin)
-      return .withoutKey
+      return access
     }
-    guard let key = Self.bearerToken(in: request.headers) else { throw .access(.missingKey) }
-    let access = try rethrowing { () throws(RepositoryError) in
-      try snapshot.access(key: key)
-    }
-    guard let access else { throw .access(.incorrectKey(key)) }
     let project = request.headers[.openAIProject]
     guard project?.hasSameBytes(as: access.projectName) != false else {
       throw .access(.otherProject(own: access.projectName))
@@ -44,7 +51,7 @@ extension API {
       guard access.rights == .admin else { throw .access(.keyIsNotAdmin) }
     case .watchers:
       let mayWatch =
-        access == .withoutKey || access.rights == .admin && access.project == .default
+        access.isWithoutKey || access.rights == .admin && access.project == .default
       guard mayWatch else { throw .access(.metricsAreOfAllProjects) }
     }
   }

@@ -44,15 +44,9 @@ extension API {
   }
 
   /// `GET /v1/conversations/{conversation_id}`
-  func retrieveConversation(
-    _ call: Call, _ snapshot: inout Snapshot
-  ) throws(APIError) -> Response {
-    let id = try conversationID(call)
-    let conversation: Conversation
-    do {
-      conversation = try snapshot.conversation(id, in: call.project)
-    } catch {
-      throw APIError(error, id: id.description)
+  func retrieveConversation(_ call: Call) throws(APIError) -> Response {
+    guard case .conversation(let conversation) = try stored(call) else {
+      throw .conversationNotFound(id: call.pathParameters[0])
     }
     do {
       try Precondition(call.request.headers).require(conversation.contentHash)
@@ -116,6 +110,15 @@ extension API {
     let bytes = path.map { Array($0.utf8) + [0] + body } ?? body
     guard let key = IdempotencyKey(text, request: bytes) else { throw .malformedIdempotencyKey }
     return key
+  }
+
+  /// What was read of the thing that the path names; nothing when it names what cannot be there.
+  func stored(_ call: Call) throws(APIError) -> Finding.Value {
+    do {
+      return try call.stored.get()
+    } catch {
+      throw APIError(error, id: call.pathParameters[0])
+    }
   }
 
   func rethrowing<T>(

@@ -26,6 +26,7 @@ extension ErrorResponse {
     case .queueFull(let writesMax): "Too many writes are waiting (\(writesMax))."
     case .locked: "The database is locked by another process."
     case .diskFailed: "The server's disk reported an error."
+    case .unreachable: "The database cannot be reached."
     case .noMemory: "The server has no memory for the request at the moment."
     case .spaceShort(let bytesFree, _): "The server's disk has \(bytesFree) bytes left."
     case .fileGone: "The database file was deleted or replaced while the server runs."

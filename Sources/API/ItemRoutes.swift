@@ -37,15 +37,12 @@ extension API {
   }
 
   /// `GET /v1/conversations/{conversation_id}/items/{item_id}`
-  func retrieveItem(_ call: Call, _ snapshot: inout Snapshot) throws(APIError) -> Response {
+  func retrieveItem(_ call: Call) throws(APIError) -> Response {
     _ = try ItemParameters(call.query, isList: false)
-    let id = try conversationID(call)
-    do {
-      return Response(
-        json: .item(try snapshot.item(call.pathParameters[1], of: id, in: call.project)))
-    } catch {
-      throw APIError(error, id: id.description)
+    guard case .item(let item) = try stored(call) else {
+      throw .conversationNotFound(id: call.pathParameters[0])
     }
+    return Response(json: .item(item))
   }
 
   /// `DELETE /v1/conversations/{conversation_id}/items/{item_id}`
@@ -59,6 +56,6 @@ extension API {
 
   /// Reads the items of requests that arrive now.
   var itemReader: ItemReader {
-    ItemReader(types: itemTypes, unixSeconds: Repository.unixSeconds())
+    ItemReader(types: itemTypes, unixSeconds: UnixTime.seconds())
   }
 }

@@ -51,7 +51,7 @@ struct JSONBody: Sendable {
   }
 
   /// Contract, section 9.
-  static func apiKey(_ record: APIKeys.Record) -> JSONBody {
+  static func apiKey(_ record: APIKeyRecord) -> JSONBody {
     JSONBody { json in
       json.raw("{")
       json.apiKeyMembers(record)
@@ -60,7 +60,7 @@ struct JSONBody: Sendable {
   }
 
   /// Contract, section 9: the keys of a project.
-  static func apiKeys(_ records: [APIKeys.Record]) -> JSONBody {
+  static func apiKeys(_ records: [APIKeyRecord]) -> JSONBody {
     JSONBody { json in
       json.raw(#"{"object":"list","data":["#)
       var separator: StaticString = "{"
@@ -76,7 +76,7 @@ struct JSONBody: Sendable {
   }
 
   /// Contract, section 9: the one answer that has the key itself.
-  static func newAPIKey(_ record: APIKeys.Record, _ key: APIKey) -> JSONBody {
+  static func newAPIKey(_ record: APIKeyRecord, _ key: APIKey) -> JSONBody {
     JSONBody { json in
       json.raw("{")
       json.apiKeyMembers(record)
@@ -231,7 +231,7 @@ extension JSONWriter {
     raw(page.hasMore ? #"],"has_more":true}"# : #"],"has_more":false}"#)
   }
 
-  fileprivate mutating func apiKeyMembers(_ record: APIKeys.Record) {
+  fileprivate mutating func apiKeyMembers(_ record: APIKeyRecord) {
     raw(#""object":"api_key","name":"#)
     string(record.name)
     raw(#","project":"#)
@@ -247,7 +247,7 @@ extension JSONWriter {
     integerOrNull(record.expiresAt)
   }
 
-  fileprivate mutating func lastUse(_ record: APIKeys.Record) {
+  fileprivate mutating func lastUse(_ record: APIKeyRecord) {
     raw(#","last_used_at":"#)
     integerOrNull(record.lastUsedAt)
   }

@@ -4,12 +4,9 @@ internal import Repository
 
 extension API {
   /// `GET /v1/me`
-  func retrieveOwnKey(_ call: Call, _ snapshot: inout Snapshot) throws(APIError) -> Response {
-    guard let number = call.access?.keyNumber, number != Access.withoutKey.keyNumber else {
-      return Response(json: .withoutKey)
-    }
-    let record = try rethrowing { () throws(RepositoryError) in try snapshot.apiKey(number) }
-    guard let record else { preconditionFailure("the key was there in the same snapshot") }
+  func retrieveOwnKey(_ call: Call) throws(APIError) -> Response {
+    let value = try rethrowing { () throws(RepositoryError) in try call.stored.get() }
+    guard case .apiKey(let record) = value else { return Response(json: .withoutKey) }
     return Response(json: .apiKey(record))
   }
 
@@ -23,7 +20,7 @@ extension API {
 
   /// `POST /v1/api_keys`
   func createKey(_ call: Call) async throws(APIError) -> Response {
-    let new = try RequestBody(call.request).newKey(now: Repository.unixSeconds())
+    let new = try RequestBody(call.request).newKey(now: UnixTime.seconds())
     let (key, record) = try await rethrowing { () async throws(RepositoryError) in
       try await repository.createAPIKey(new, in: call.project)
     }

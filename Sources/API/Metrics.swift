@@ -106,7 +106,7 @@ public final class Metrics: Sendable {
   }
 
   /// All of it.
-  func text(connections: ConnectionCounts.Values, repository: RepositoryState) -> [UInt8] {
+  func text(connections: ConnectionCounts.Values, repository: StoreState) -> [UInt8] {
     let state = state.withLock { $0 }
     var text = MetricsText()
     write(state, to: &text)
@@ -158,7 +158,7 @@ public final class Metrics: Sendable {
   }
 
   private func write(
-    _ repository: RepositoryState, _ state: State, to text: inout MetricsText
+    _ repository: StoreState, _ state: State, to text: inout MetricsText
   ) {
     text.begin("write_group_size", .histogram, "Writes that shared a commit.")
     text.histogram(state.groupSizes)
@@ -172,17 +172,23 @@ public final class Metrics: Sendable {
     text.sample(state.failedGroups)
     text.begin("writes_waiting", .gauge, "Writes that wait for their turn.")
     text.sample(repository.waitingWrites)
-    text.begin("database_bytes", .gauge, "The size of the database file.")
-    text.sample(repository.databaseBytes)
-    text.begin("database_wal_bytes", .gauge, "The size of the write-ahead log.")
-    text.sample(repository.writeAheadLogBytes)
-    text.begin(
-      "database_wal_stuck", .gauge,
-      "Whether writing the write-ahead log back failed when that was last tried.")
-    text.sample(repository.logWriteBackError == nil ? 0 : 1)
+    for measure in repository.measures {
+      text.begin(measure.name, MetricsText.Kind(measure.kind), measure.help)
+      text.sample(measure.value)
+    }
   }
 
   private static func routeName(_ index: Int) -> String {
     index < Route.all.count ? Route.all[index].path : "none"
+  }
+}
+
+extension MetricsText.Kind {
+  fileprivate init(_ kind: StoreMeasure.Kind) {
+    self =
+      switch kind {
+      case .counter: .counter
+      case .gauge: .gauge
+      }
   }
 }

@@ -7,14 +7,18 @@ internal import Repository
 struct Operation: Sendable {
   /// How it is answered.
   enum Handler: Sendable {
-    /// Where the request arrived; what it reads is of the same moment as the look at the API key.
+    /// By what was looked up with the API key.
     case atOnce(PromptHandler)
     /// When what it waits for is done.
     case waiting(WaitingHandler)
   }
-  typealias PromptHandler =
-    @Sendable (API, Call, inout Snapshot) throws(APIError) -> Response
+  typealias PromptHandler = @Sendable (API, Call) throws(APIError) -> Response
   typealias WaitingHandler = @Sendable (API, Call) async throws(APIError) -> Response
+
+  /// What is looked up with the API key: what the path names.
+  enum Subject: Sendable {
+    case nothing, conversation, item, apiKey
+  }
 
   let method: HTTPRequest.Method
   /// Whether it has query parameters; one that has none refuses every one.
@@ -22,20 +26,25 @@ struct Operation: Sendable {
   /// Whether it is answered also when there is no memory for more: whether the service runs is asked
   /// most then.
   let isTiny: Bool
+  let subject: Subject
   let handler: Handler
 
   static func on(
-    _ method: HTTPRequest.Method, takesQuery: Bool = false, isTiny: Bool = false,
+    _ method: HTTPRequest.Method, takesQuery: Bool = false,
     _ handler: @escaping WaitingHandler
   ) -> Operation {
-    Operation(method: method, takesQuery: takesQuery, isTiny: isTiny, handler: .waiting(handler))
+    Operation(
+      method: method, takesQuery: takesQuery, isTiny: false, subject: .nothing,
+      handler: .waiting(handler))
   }
 
   static func atOnce(
     _ method: HTTPRequest.Method, takesQuery: Bool = false, isTiny: Bool = false,
-    _ handler: @escaping PromptHandler
+    reads subject: Subject = .nothing, _ handler: @escaping PromptHandler
   ) -> Operation {
-    Operation(method: method, takesQuery: takesQuery, isTiny: isTiny, handler: .atOnce(handler))
+    Operation(
+      method: method, takesQuery: takesQuery, isTiny: isTiny, subject: subject,
+      handler: .atOnce(handler))
   }
 }
 
@@ -95,8 +104,8 @@ struct Route: Sendable {
       }),
     Route(
       "/v1/conversations/{conversation_id}",
-      .atOnce(.get) { api, call, snapshot throws(APIError) in
-        try api.retrieveConversation(call, &snapshot)
+      .atOnce(.get, reads: .conversation) { api, call throws(APIError) in
+        try api.retrieveConversation(call)
       },
       .on(.post) { api, call async throws(APIError) in try await api.updateConversation(call) },
       .on(.patch) { api, call async throws(APIError) in try await api.patchConversation(call) },
@@ -112,13 +121,13 @@ struct Route: Sendable {
     Route(
       "/v1/conversations/{conversation_id}/items/{item_id}",
       .on(.delete) { api, call async throws(APIError) in try await api.deleteItem(call) },
-      .atOnce(.get, takesQuery: true) { api, call, snapshot throws(APIError) in
-        try api.retrieveItem(call, &snapshot)
+      .atOnce(.get, takesQuery: true, reads: .item) { api, call throws(APIError) in
+        try api.retrieveItem(call)
       }),
     Route(
       "/v1/me",
-      .atOnce(.get) { api, call, snapshot throws(APIError) in
-        try api.retrieveOwnKey(call, &snapshot)
+      .atOnce(.get, reads: .apiKey) { api, call throws(APIError) in
+        try api.retrieveOwnKey(call)
       }),
     Route(
       "/v1/api_keys", for: .administrators,
@@ -129,25 +138,25 @@ struct Route: Sendable {
       .on(.delete) { api, call async throws(APIError) in try await api.revokeKey(call) }),
     Route(
       "/healthz", for: .everybody,
-      .atOnce(.get, isTiny: true) { api, _, _ throws(APIError) in api.health() }),
+      .atOnce(.get, isTiny: true) { api, _ throws(APIError) in api.health() }),
     Route(
       "/readyz", for: .everybody,
-      .atOnce(.get, isTiny: true) { api, _, _ throws(APIError) in try api.readiness() }),
+      .atOnce(.get, isTiny: true) { api, _ throws(APIError) in try api.readiness() }),
     Route(
       "/openapi.json", for: .everybody,
-      .atOnce(.get) { api, _, _ throws(APIError) in api.description() }),
+      .atOnce(.get) { api, _ throws(APIError) in api.description() }),
     Route(
       "/metrics", for: .watchers,
-      .atOnce(.get) { api, _, _ throws(APIError) in api.measurements() }),
+      .atOnce(.get) { api, _ throws(APIError) in api.measurements() }),
     Route(
       "/dashboard", for: .browsers,
-      .atOnce(.get) { api, call, _ throws(APIError) in api.dashboard(call) }),
+      .atOnce(.get) { api, call throws(APIError) in api.dashboard(call) }),
     Route(
       "/dashboard/", for: .browsers,
-      .atOnce(.get) { api, _, _ throws(APIError) in api.dashboardWithSlash() }),
+      .atOnce(.get) { api, _ throws(APIError) in api.dashboardWithSlash() }),
     Route(
       "/dashboard/{version}/{file}", for: .browsers,
-      .atOnce(.get) { api, call, _ throws(APIError) in try api.dashboardAsset(call) }),
+      .atOnce(.get) { api, call throws(APIError) in try api.dashboardAsset(call) }),
   ]
 
   private init(_ path: String, for audience: Audience = .keyHolders, _ operations: Operation...) {
@@ -166,6 +175,41 @@ struct Route: Sendable {
     let index: Int
     /// The decoded segments that are parameters.
     let parameters: [String]
+    private let operation: Operation?
+
+    /// - Parameter method: The request's. HEAD is answered as GET, and the server leaves the body away.
+    fileprivate init(
+      _ route: Route, index: Int, parameters: [String], method: HTTPRequest.Method
+    ) {
+      self.route = route
+      self.index = index
+      self.parameters = parameters
+      let method = method == .head ? .get : method
+      operation = route.operations.first { $0.method == method }
+    }
+
+    /// What to do for the request's method.
+    ///
+    /// - Throws: `.methodNotAllowed`.
+    func operation(for request: Request) throws(APIError) -> Operation {
+      guard let operation else {
+        throw .methodNotAllowed(
+          method: request.method, path: request.target.path, allowed: route.allowedMethods)
+      }
+      return operation
+    }
+
+    /// What is looked up with the API key. What cannot be an id is nothing.
+    var subject: LookUp.Subject {
+      switch operation?.subject {
+      case nil, .nothing: .nothing
+      case .apiKey: .apiKey
+      case .conversation:
+        ConversationID(parameters[0]).map { .conversation($0) } ?? .nothing
+      case .item:
+        ConversationID(parameters[0]).map { .item(parameters[1], of: $0) } ?? .nothing
+      }
+    }
   }
 
   /// Finds the route of a request's path.
@@ -183,26 +227,13 @@ struct Route: Sendable {
     }
     for (index, route) in all.enumerated() {
       if let parameters = route.parameters(in: segments) {
-        return Match(route: route, index: index, parameters: parameters)
+        return Match(route, index: index, parameters: parameters, method: request.method)
       }
     }
     throw .unknownRoute(method: request.method, path: request.target.path)
   }
 
-  /// Finds what to do for a request's method; HEAD is answered as GET, and the server leaves the
-  /// body away.
-  ///
-  /// - Throws: `.methodNotAllowed`.
-  func operation(for request: Request) throws(APIError) -> Operation {
-    let method = request.method == .head ? .get : request.method
-    guard let found = operations.first(where: { $0.method == method }) else {
-      throw .methodNotAllowed(
-        method: request.method, path: request.target.path, allowed: allowedMethods)
-    }
-    return found
-  }
-
-  private var allowedMethods: [HTTPRequest.Method] {
+  fileprivate var allowedMethods: [HTTPRequest.Method] {
     operations.flatMap { $0.method == .get ? [.get, .head] : [$0.method] }
   }
 

@@ -14,6 +14,11 @@ public struct Access: Equatable, Sendable {
   /// Whether the client may change nothing.
   public var isReadOnly: Bool { rights == .readOnly }
 
+  /// Whether no key was needed.
+  public var isWithoutKey: Bool { keyNumber == Self.noKeyNumber }
+
+  private static let noKeyNumber: Int64 = 0
+
   /// - Parameters:
   ///   - project: Everything outside of it is unknown to the client.
   ///   - projectName: The project's name.
@@ -33,5 +38,6 @@ public struct Access: Equatable, Sendable {
 
   /// All of the default project, for as long as no key was ever made.
   public static let withoutKey = Access(
-    project: .default, projectName: "default", rights: .readWrite, keyNumber: 0, keyName: nil)
+    project: .default, projectName: "default", rights: .readWrite, keyNumber: noKeyNumber,
+    keyName: nil)
 }

@@ -45,6 +45,8 @@ final class Exchange: @unchecked Sendable {
 
   private enum Phase {
     case headers, content, handler
+    /// After the gate has let the content in, which took a while.
+    case admitted
   }
 
   private var context: ServerContext { loop.server }
@@ -80,8 +82,13 @@ final class Exchange: @unchecked Sendable {
       if let refused = readHeaders(after: method) { return run(refused, atHeader: true) }
       guard isChunked || length ?? 0 > UInt64(Self.freeBytes) else { return true }
       let isFull = context.isFullOfAnswers
-      return run(atHeader: true) { context.gate(request(with: isFull ? .withoutRoom : .bytes([]))) }
-    case .content where !content.isEmpty:
+      return pass(context.gate(request(with: isFull ? .withoutRoom : .bytes([]))))
+    case .admitted where content.isEmpty:
+      // Of the header once more, or of the end of chunks, which libmicrohttpd tells again.
+      phase = .content
+      return true
+    case .admitted,
+      .content where !content.isEmpty:
       return append(content)
     case .content:
       return run(receivedBody)
@@ -189,9 +196,9 @@ final class Exchange: @unchecked Sendable {
   ///
   /// - Parameter isAtHeader: Whether there may be content, which libmicrohttpd would read if it were
   ///   not suspended. After an answer it reads none, and closes.
-  private func run(atHeader isAtHeader: Bool, _ call: () -> Answer?) -> Bool {
+  private func run(atHeader isAtHeader: Bool, _ call: () -> Answer) -> Bool {
     guard !loop.isCutOff else { return false }
-    guard let answer = call() else { return true }
+    let answer = call()
     phase = .handler
     if isAtHeader { LingeringClose.start(connection) }
     switch answer {
@@ -223,6 +230,42 @@ final class Exchange: @unchecked Sendable {
 
   private func end(with response: Response) {
     self.response = response
+    goOn()
+  }
+
+  /// Lets content in that may be large, or answers instead, as soon as the gate has decided.
+  private func pass(_ decision: Eventual<Response?>) -> Bool {
+    switch decision {
+    case .ready(nil):
+      return !loop.isCutOff
+    case .ready(let response?):
+      return run(atHeader: true) { .ready(response) }
+    case .later(let decide):
+      guard !loop.isCutOff else { return false }
+      phase = .handler
+      loop.waitBegan()
+      Task.immediate(executorPreference: loop) {
+        let refusal = await decide()
+        self.loop.perform { self.endGate(with: refusal) }
+      }
+      if let response { return queue(response) }
+      if phase == .admitted { phase = .content } else { suspend() }
+      return true
+    }
+  }
+
+  private func endGate(with refusal: Response?) {
+    if let refusal {
+      LingeringClose.start(connection)
+      response = refusal
+    } else {
+      phase = .admitted
+    }
+    goOn()
+  }
+
+  /// Has libmicrohttpd go on with a connection that rests.
+  private func goOn() {
     if client.isSuspended {
       client.isSuspended = false
       MHD_resume_connection(connection)

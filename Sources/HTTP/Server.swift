@@ -14,8 +14,8 @@ public final class Server: Sendable {
 
   /// Decides whether the content of a request is read: if that is announced to be over 16 KiB, or comes
   /// in chunks. Called with the request without its content, before the handler. nil lets the content
-  /// in; with an answer, none of it is read, and the connection is closed afterwards.
-  public typealias Gate = @Sendable (Request) -> Answer?
+  /// in; with a response, none of it is read, and the connection is closed afterwards.
+  public typealias Gate = @Sendable (Request) -> Eventual<Response?>
 
   /// The limits of a server.
   public struct Configuration: Sendable {
@@ -85,7 +85,7 @@ public final class Server: Sendable {
   public init(
     on socket: consuming ListeningSocket, configuration: Configuration,
     certificate: Certificate? = nil, counts: ConnectionCounts = ConnectionCounts(),
-    gate: @escaping Gate = { _ in nil }, handler: @escaping Handler
+    gate: @escaping Gate = { _ in .ready(nil) }, handler: @escaping Handler
   ) throws(ListenError) {
     connectionsMax = connectionsThatFit(configuration)
     let connections = ClientConnections(

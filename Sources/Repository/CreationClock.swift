@@ -1,11 +1,11 @@
-internal import Conversations
+public import Conversations
 
 /// The clock by which conversations are created.
 ///
 /// It is the wall clock, except while that is behind the newest id, as after it was set back: then
 /// it is the newest id's time and what has passed since that id was made or found. So ids keep telling
 /// time, never how many conversations there are, whatever happens to the wall clock.
-struct CreationClock {
+public struct CreationClock {
   /// Unix microseconds.
   private let wallClock: () -> Int64
   private var newest: ConversationID?
@@ -15,14 +15,14 @@ struct CreationClock {
 
   /// - Parameters:
   ///   - wallClock: Answers Unix microseconds.
-  ///   - newest: The newest id in the file.
-  init(wallClock: @escaping () -> Int64, newest: ConversationID?) {
+  ///   - newest: The newest id that is stored.
+  public init(wallClock: @escaping () -> Int64, newest: ConversationID?) {
     self.wallClock = wallClock
     self.newest = newest
   }
 
-  /// Makes an id that sorts after the newest in the file, and after all that this clock has made.
-  mutating func nextID(after stored: ConversationID?) -> ConversationID {
+  /// Makes an id that sorts after the newest that is stored, and after all that this clock has made.
+  public mutating func nextID(after stored: ConversationID?) -> ConversationID {
     // Another program may insert too.
     if let stored, newest.map({ $0 < stored }) ?? true { see(stored) }
     let id = ConversationID(atMicroseconds: now(), after: newest, using: &random)
@@ -36,7 +36,7 @@ struct CreationClock {
   }
 
   /// The moment by this clock, in Unix microseconds: never before the newest id.
-  func now() -> Int64 {
+  public func now() -> Int64 {
     let wall = wallClock()
     guard let newest, wall < newest.createdAtMicroseconds else { return wall }
     let passed = ContinuousClock.now - newestSeenAt

@@ -1,7 +1,6 @@
 public import Conversations
-public import SQLite
 
-/// Why the repository did not do what was asked. Unless a case says otherwise, nothing was stored.
+/// Why a store did not do what was asked. Unless a case says otherwise, nothing was stored.
 public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible {
   /// No such conversation in the project.
   case conversationNotFound
@@ -27,12 +26,12 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
   /// Nothing can be written at the moment; a repeat may succeed.
   case unavailable(Unavailability)
   /// The disk, a quota, or the database's largest size, is full.
-  case storageFull(SQLiteError)
+  case storageFull(EngineError)
   /// The disk failed while the commit was on its way: what was asked may be stored or not, and only
   /// recovery by the next process decides. No further write is taken.
-  case commitUnknown(SQLiteError)
-  /// SQLite reported something that is not foreseen here.
-  case storage(SQLiteError)
+  case commitUnknown(EngineError)
+  /// The engine reported something that is not foreseen here.
+  case storage(EngineError)
 
   /// Why nothing can be written at the moment.
   public enum Unavailability: Equatable, Sendable {
@@ -42,8 +41,10 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
     case locked
     /// The disk reported an error before the commit began, or the process has no file descriptor
     /// left to read it with.
-    case diskFailed(SQLiteError)
-    /// SQLite gets no memory.
+    case diskFailed(EngineError)
+    /// The database cannot be reached, or the connection to it was lost before anything was stored.
+    case unreachable(EngineError)
+    /// The engine gets no memory.
     case noMemory
     /// The file system has little space left.
     case spaceShort(bytesFree: Int, bytesMin: Int)
@@ -53,12 +54,13 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
     case closed
   }
 
-  /// Whether a page of the file is damaged, which is an error of those who need it and of nobody else.
-  var isDamage: Bool {
+  /// Whether a part of the database is damaged, which is an error of those who need it and of nobody
+  /// else.
+  public var isDamage: Bool {
     if case .storage(let cause) = self { cause.kind == .corrupt } else { false }
   }
 
-  /// For the log: what happened, with SQLite's words where it has some.
+  /// For the log: what happened, with the engine's words where it has some.
   public var description: String {
     switch self {
     case .conversationNotFound: "conversation not found"
@@ -74,7 +76,8 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
     case .unavailable(.queueFull(let writesMax)): "\(writesMax) writes are waiting already"
     case .unavailable(.locked): "another process holds the database's lock"
     case .unavailable(.diskFailed(let error)): "the disk failed: \(error)"
-    case .unavailable(.noMemory): "SQLite has no memory"
+    case .unavailable(.unreachable(let error)): "the database cannot be reached: \(error)"
+    case .unavailable(.noMemory): "the database has no memory"
     case .unavailable(.spaceShort(let bytesFree, let bytesMin)):
       "\(bytesFree) bytes of disk space are left, of \(bytesMin) that writes need"
     case .unavailable(.fileGone): "the database file was deleted or replaced"
@@ -85,7 +88,8 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
     }
   }
 
-  init(_ error: SQLiteError) {
+  /// - Parameter error: What the engine reported, before anything was on its way to be stored.
+  public init(_ error: EngineError) {
     self =
       switch error.kind {
       case .busy: .unavailable(.locked)
@@ -93,6 +97,30 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
       case .io, .cannotOpen: .unavailable(.diskFailed(error))
       case .memory: .unavailable(.noMemory)
       default: .storage(error)
+      }
+  }
+}
+
+extension RepositoryError {
+  /// - Parameters:
+  ///   - refusal: Why a conversation is not changed.
+  ///   - id: The conversation.
+  public init(_ refusal: ChangeRefusal, of id: ConversationID) {
+    self =
+      switch refusal {
+      case .preconditionFailed(let failure): .preconditionFailed(failure)
+      case .metadata(let error): .metadata(error)
+      case .unreadable: .unreadableConversation(id)
+      }
+  }
+
+  /// - Parameter refusal: Why items are not added.
+  public init(_ refusal: ItemRefusal) {
+    self =
+      switch refusal {
+      case .alreadyInConversation: .item(.alreadyInConversation)
+      case .referenceNotFound(let id): .item(.referenceNotFound(id: id))
+      case .copiesTooLarge(let bytesMax): .item(.copiesTooLarge(bytesMax: bytesMax))
       }
   }
 }
@@ -127,13 +155,4 @@ public enum ListCursor: String, Equatable, Sendable {
   case after
   /// Before this one.
   case before
-}
-
-/// Runs SQLite calls in a function that throws the repository's errors.
-func rethrowing<T>(_ body: () throws(SQLiteError) -> T) throws(RepositoryError) -> T {
-  do {
-    return try body()
-  } catch {
-    throw RepositoryError(error)
-  }
 }

@@ -3,6 +3,8 @@ import Foundation
 import Logging
 import Repository
 import SQLite
+import SQLiteStore
+import TestSupport
 import Testing
 
 @testable import API
@@ -98,12 +100,12 @@ import Testing
   func `a key is made, listed, used and revoked`(transport: Service.Transport) async throws {
     let service = try Service(transport)
     let admin = try service.makeKey("admin", project: "sales", isAdmin: true)
-    let before = Repository.unixSeconds()
+    let before = UnixTime.seconds()
     let made = try await service.send(
       "POST", Self.path, key: admin, json: #"{"name":"crm \"1\"","rights":"read_write"}"#)
     let value = try #require(made.body.firstMatch(of: /sk-[A-Za-z0-9_-]{43}/)).output
     let createdAt = try #require(try members(made)["created_at"] as? Int64)
-    #expect((before...Repository.unixSeconds()).contains(createdAt))
+    #expect((before...UnixTime.seconds()).contains(createdAt))
     let described =
       #"{"object":"api_key","name":"crm \"1\"","project":"sales","rights":"read_write","#
       + #""admin":false,"redacted_value":"\#(value.prefix(7))...","created_at":\#(createdAt),"#
@@ -136,7 +138,7 @@ import Testing
   @Test func `a key has the rights and the end that it was given`() async throws {
     let service = try Service(.inProcess)
     let admin = try service.makeKey("admin", isAdmin: true)
-    let end = Repository.unixSeconds() + 1000
+    let end = UnixTime.seconds() + 1000
     for (json, rights, expiresAt) in [
       (#"{"name":"a","rights":"read_only","expires_at":\#(end)}"#, "read_only", end),
       (#"{"expires_at":null,"rights":"read_write","name":"b"}"#, "read_write", nil),

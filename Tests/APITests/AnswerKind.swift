@@ -1,6 +1,7 @@
 import Conversations
 import Repository
 import SQLite
+import SQLiteStore
 import Testing
 
 /// A way to get one kind of answer, for what all answers have in common.

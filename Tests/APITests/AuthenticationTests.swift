@@ -4,6 +4,7 @@ import HTTPTypes
 import Logging
 import Repository
 import SQLite
+import SQLiteStore
 import Testing
 
 @testable import API
@@ -241,7 +242,7 @@ import Testing
         to: Request(
           method: .post, target: RequestTarget(Self.list),
           headers: [.authorization: authorization], body: .ambiguous)
-      ).response
+      ).value
       #expect(response.status.code == status)
     }
   }

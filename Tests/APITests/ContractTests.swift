@@ -1,6 +1,8 @@
 import Conversations
 import Foundation
 import Repository
+import SQLiteStore
+import TestSupport
 import Testing
 
 /// Every row of the contract, in-process and over a socket, by the same code.
@@ -57,8 +59,13 @@ import Testing
     }
     if answer.status != 200 {
       // Nothing is lost: a refused request leaves the stored set as it was.
-      var snapshot = service.repository.snapshot()
-      #expect(try snapshot.conversation(existing.id, in: .default) == existing)
+      let lookUp = LookUp(key: nil, subject: .conversation(existing.id))
+      let value = try await service.repository.look(lookUp).result.get().value.get()
+      guard case .conversation(let stored) = value else {
+        Issue.record("\(value)")
+        return
+      }
+      #expect(stored == existing)
     }
     await service.stop()
   }

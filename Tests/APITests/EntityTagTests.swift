@@ -1,6 +1,7 @@
 import Conversations
 import Repository
 import SQLite
+import SQLiteStore
 import TestSupport
 import Testing
 

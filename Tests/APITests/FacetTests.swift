@@ -1,6 +1,8 @@
 import Logging
 import Repository
 import SQLite
+import SQLiteStore
+import TestSupport
 import Testing
 
 /// Keys, values and counts of many conversations (contract, section 9); what is answered about one, and

@@ -1,6 +1,8 @@
 import Conversations
 import Repository
 import SQLite
+import SQLiteStore
+import TestSupport
 import Testing
 
 /// What a client is told when the storage fails.

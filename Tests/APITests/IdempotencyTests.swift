@@ -1,5 +1,7 @@
 import Repository
 import SQLite
+import SQLiteStore
+import TestSupport
 import Testing
 
 /// What an `Idempotency-Key` does (contract, section 7); its form is in `APICase.idempotencyKeys`.

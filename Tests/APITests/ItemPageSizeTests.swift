@@ -1,5 +1,7 @@
 import Conversations
 import Repository
+import SQLiteStore
+import TestSupport
 import Testing
 
 /// How large a page of items is on the wire (contract, section 8.5).

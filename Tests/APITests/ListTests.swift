@@ -1,6 +1,8 @@
 import Logging
 import Repository
 import SQLite
+import SQLiteStore
+import TestSupport
 import Testing
 
 /// The pages of a list (contract, section 6); what a query finds is in `APICase.lists`, its errors

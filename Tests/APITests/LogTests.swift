@@ -3,6 +3,7 @@ import Conversations
 import Foundation
 import Logging
 import Repository
+import SQLiteStore
 import Synchronization
 import Testing
 

@@ -1,8 +1,9 @@
 import HTTP
+import Repository
 import Testing
 
 @testable import API
-@testable import Repository
+@testable import SQLiteStore
 
 /// What is counted, and how it is written; `Tests/sdk/test_metrics.py` reads it with a real parser.
 @Suite struct MetricsTests {

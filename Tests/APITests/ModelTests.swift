@@ -1,4 +1,6 @@
 import Repository
+import SQLiteStore
+import TestSupport
 import Testing
 
 /// Random requests are answered as a plain model in memory answers them.

@@ -3,7 +3,7 @@ import Foundation
 import HTTP
 import HTTPTypes
 import Repository
-import SQLite
+import SQLiteStore
 import Testing
 
 @testable import API
@@ -88,14 +88,14 @@ import Testing
     "too_large": .bodyTooLarge(bytesMax: 16 << 20),
     "no_room": .noRoom,
     "reused": .repository(.idempotencyKeyReused),
-    "unforeseen": .repository(.storage(sqliteError)),
+    "unforeseen": .repository(.storage(engineError)),
     "unreadable": .repository(.unreadableConversation(conversation.id)),
-    "unforeseen_in_a_write": .repository(.storage(sqliteError)),
-    "unknown_commit": .repository(.commitUnknown(sqliteError)),
+    "unforeseen_in_a_write": .repository(.storage(engineError)),
+    "unknown_commit": .repository(.commitUnknown(engineError)),
     "locked": .repository(.unavailable(.locked)),
     "timeout": .repository(.queryTimeout),
     "queue_full": .repository(.unavailable(.queueFull(writesMax: 4096))),
-    "disk_full": .repository(.storageFull(sqliteError)),
+    "disk_full": .repository(.storageFull(engineError)),
     "not_ready": .notReady(.unavailable(.locked)),
     "draining": .draining,
   ]
@@ -158,9 +158,9 @@ import Testing
 
   @Test func `the allowed methods are those of the path in the example`() throws {
     let request = Request(method: .put, target: RequestTarget("/v1/conversations"))
-    let route = try Route.find(request).route
+    let match = try Route.find(request)
     do {
-      _ = try route.operation(for: request)
+      _ = try match.operation(for: request)
       Issue.record("PUT is allowed")
     } catch {
       let allow = ErrorResponse(error).headers[.allow]
@@ -194,14 +194,7 @@ import Testing
     ))
 
   /// Any; what a client is told does not depend on it.
-  private static let sqliteError: SQLiteError = {
-    do throws(SQLiteError) {
-      _ = try Connection(path: "/nowhere/file", mode: .readOnly, busyTimeoutMilliseconds: 0)
-      preconditionFailure("there is such a file")
-    } catch {
-      return error
-    }
-  }()
+  private static let engineError = EngineError(.other, "out of order")
 
   private static func error(target: String) -> APIError {
     do throws(APIError) {

@@ -2,8 +2,8 @@ import Conversations
 import Foundation
 import HTTP
 import HTTPTypes
-import Repository
 import SQLite
+import SQLiteStore
 import Testing
 
 @testable import API
@@ -191,8 +191,7 @@ import Testing
   ) throws -> OpenAPIDocument.Response? {
     let request = Request(
       method: HTTPRequest.Method(rawValue: row.method)!, target: RequestTarget(row.target))
-    guard let route = try? Route.find(request).route,
-      (try? route.operation(for: request)) != nil
+    guard let match = try? Route.find(request), (try? match.operation(for: request)) != nil
     else {
       let names = [
         400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "UnknownURL",
@@ -201,7 +200,7 @@ import Testing
       return try names[status].flatMap { try document.responses[$0] }
     }
     return try document.operations
-      .first { $0.path == route.path && $0.method == row.method }?.responses[status]
+      .first { $0.path == match.route.path && $0.method == row.method }?.responses[status]
   }
 
   @Test func `the limits are those of the rules`() throws {

@@ -1,6 +1,7 @@
 import HTTPTypes
 import Repository
 import SQLite
+import SQLiteStore
 import Testing
 
 @testable import API
@@ -15,7 +16,7 @@ import Testing
     let ours: String
     let theirs: String
 
-    init(ours: String = "ours", now: @escaping @Sendable () -> Int64 = Repository.unixSeconds)
+    init(ours: String = "ours", now: @escaping @Sendable () -> Int64 = UnixTime.seconds)
       throws
     {
       service = try Service(.inProcess, now: now)

@@ -1,6 +1,6 @@
 import HTTPTypes
-import Repository
 import SQLite
+import SQLiteStore
 import Testing
 
 @testable import API

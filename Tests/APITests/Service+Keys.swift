@@ -1,5 +1,6 @@
 import Conversations
 import Repository
+import SQLiteStore
 
 extension Service {
   /// Makes an API key beside the service, as `conversationd keys create` does.
@@ -7,7 +8,7 @@ extension Service {
   /// - Returns: The key.
   func makeKey(
     _ name: String = "key", project: String = "default", isReadOnly: Bool = false,
-    isAdmin: Bool = false, now: Int64 = Repository.unixSeconds(), lifetimeSeconds: Int64? = nil
+    isAdmin: Bool = false, now: Int64 = UnixTime.seconds(), lifetimeSeconds: Int64? = nil
   ) throws -> String {
     try APIKeys(path: databasePath, now: now).create(
       name: name, project: project,

@@ -6,6 +6,7 @@ import HTTPTypes
 import Logging
 import Repository
 import SQLite
+import SQLiteStore
 import Synchronization
 import TestSupport
 import Testing
@@ -24,7 +25,7 @@ final class Service: Sendable {
 
   static let bodyBytesMax = 1 << 20
 
-  let repository: Repository
+  let repository: SQLiteStore
   let api: API
   private let folder: TemporaryFolder
   private let server: Server?
@@ -32,14 +33,14 @@ final class Service: Sendable {
 
   init(
     _ transport: Transport, log: any LogHandler = SwiftLogNoOpLogHandler(),
-    settings: Repository.Settings = Repository.Settings(),
-    now: @escaping @Sendable () -> Int64 = Repository.unixSeconds,
+    settings: SQLiteStore.Settings = SQLiteStore.Settings(),
+    now: @escaping @Sendable () -> Int64 = UnixTime.seconds,
     apiSettings: API.Settings = API.Settings(), folder: TemporaryFolder = TemporaryFolder()
   ) throws {
     self.folder = folder
     let file = URL(filePath: folder.file("conversations.db"))
     if !FileManager.default.fileExists(atPath: file.path) { try Self.emptyDatabase.write(to: file) }
-    repository = try Repository(
+    repository = try SQLiteStore(
       path: folder.file("conversations.db"), settings: settings,
       clock: { now() * 1_000_000 })
     let api = API(
@@ -60,7 +61,7 @@ final class Service: Sendable {
   /// Migrated once: each migration waits for the disk, and there are more than a thousand tests.
   private static let emptyDatabase: Data = {
     let folder = TemporaryFolder()
-    _ = try! Repository.migrate(path: folder.file("empty.db"))
+    _ = try! SQLiteStore.migrate(path: folder.file("empty.db"))
     return try! Data(contentsOf: URL(filePath: folder.file("empty.db")))
   }()
 
@@ -96,7 +97,7 @@ final class Service: Sendable {
         headers: fields,
         body: body.count > Self.bodyBytesMax
           ? .tooLarge(bytesMax: Self.bodyBytesMax) : .bytes(body))
-    ).response
+    ).value
     let answered = response.headers.map { ($0.name.canonicalName, $0.value) }
     return Answer(
       status: response.status.code,

@@ -1,5 +1,6 @@
 import Conversations
 import Repository
+import SQLiteStore
 import TestSupport
 import Testing
 

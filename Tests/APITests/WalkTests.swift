@@ -1,4 +1,4 @@
-import Repository
+import SQLiteStore
 import Synchronization
 import TestSupport
 import Testing

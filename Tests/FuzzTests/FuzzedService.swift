@@ -4,6 +4,7 @@ import Foundation
 import HTTP
 import Logging
 import Repository
+import SQLiteStore
 import Synchronization
 import TestSupport
 
@@ -23,11 +24,11 @@ final class FuzzedService: Sendable {
   private init() {
     let path = folder.file("with-key.db")
     let logger = Logger(label: "fuzz") { [log] _ in log }
-    withKey = API(repository: try! Repository(path: path), logger: logger)
+    withKey = API(repository: try! SQLiteStore(path: path), logger: logger)
     key = try! APIKeys(path: path)
       .create(name: "fuzz", project: Self.project, rights: .readWrite, lifetimeSeconds: nil).text
     withoutKeys = API(
-      repository: try! Repository(path: folder.file("without-keys.db")), logger: logger)
+      repository: try! SQLiteStore(path: folder.file("without-keys.db")), logger: logger)
     // What is shared by all has no end of its own.
     atexit { try? FileManager.default.removeItem(atPath: FuzzedService.shared.folder.path) }
   }
@@ -36,7 +37,7 @@ final class FuzzedService: Sendable {
   func answer(_ request: Request) -> Response? {
     answered.withLock { $0 = nil }
     Task.immediate {
-      let response = await withKey.respond(to: request).response
+      let response = await withKey.respond(to: request).value
       answered.withLock { $0 = response }
     }
     return answered.withLock { $0 }

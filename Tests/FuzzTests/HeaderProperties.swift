@@ -3,6 +3,7 @@ import HTTP
 import HTTPTypes
 import JSON
 import Repository
+import SQLiteStore
 
 @testable import API
 
@@ -198,7 +199,8 @@ extension Collection<UInt8> {
 
 extension API {
   fileprivate func authenticate(_ request: Request) throws -> Access {
-    var snapshot = repository.snapshot()
-    return try authenticate(request, &snapshot)
+    guard case .ready(let finding) = try repository.look(lookUp(for: request, about: .nothing))
+    else { preconditionFailure("SQLite answers at once") }
+    return try authenticate(request, finding)
   }
 }

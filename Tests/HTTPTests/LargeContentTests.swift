@@ -55,17 +55,19 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    ("Content-Length: \(freeBytes + 1)", true), ("Transfer-Encoding: chunked", true),
-    ("Content-Length: \(freeBytes)", false), ("X-Other: 1", false),
-  ])
+  @Test(
+    arguments: [
+      ("Content-Length: \(freeBytes + 1)", true), ("Transfer-Encoding: chunked", true),
+      ("Content-Length: \(freeBytes)", false), ("X-Other: 1", false),
+    ], [true, false])
   func `the gate is asked about content that is or may be large`(
-    field: String, isAsked: Bool
+    case: (field: String, isAsked: Bool), suspends: Bool
   ) async throws {
+    let (field, isAsked) = `case`
     let asked = Record()
     try await withGatedServer { request in
       asked.append(request)
-      return .ready(.text("refused", status: .forbidden))
+      return decision(.text("refused", status: .forbidden), suspends: suspends)
     } client: { port in
       let connection = try RawConnection(port: port)
       connection.send("POST /p HTTP/1.1\r\nHost: x\r\n\(field)\r\n\r\n")
@@ -83,12 +85,12 @@ import Testing
     #expect(asked.paths == (isAsked ? ["/p"] : []))
   }
 
-  @Test(arguments: ["Content-Length: 20000", "Transfer-Encoding: chunked"])
-  func `what the gate lets in is read whole`(field: String) async throws {
+  @Test(arguments: ["Content-Length: 20000", "Transfer-Encoding: chunked"], [true, false])
+  func `what the gate lets in is read whole`(field: String, suspends: Bool) async throws {
     let content = String(repeating: "a", count: 20_000)
     let body = field.hasPrefix("C") ? content : "4e20\r\n\(content)\r\n0\r\n\r\n"
     try await withGatedServer { _ in
-      nil
+      decision(nil, suspends: suspends)
     } client: { port in
       let connection = try RawConnection(port: port)
       for _ in 1...2 {
@@ -103,16 +105,25 @@ import Testing
   }
 
   @Test(arguments: [true, false])
+  func `chunks without content are let in`(suspends: Bool) async throws {
+    try await withGatedServer { _ in
+      decision(nil, suspends: suspends)
+    } client: { port in
+      let connection = try RawConnection(port: port)
+      for _ in 1...2 {
+        connection.send("POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        connection.send("0\r\n\r\n")
+        #expect(try connection.receive().text == "POST /p ")
+      }
+    }
+  }
+
+  @Test(arguments: [true, false])
   func `a client that sends 3 MB without waiting reads the gate's answer`(
     suspends: Bool
   ) async throws {
     try await withGatedServer { _ in
-      let answer = Response.text("refused", status: .forbidden)
-      guard suspends else { return .ready(answer) }
-      return .later {
-        await Task.yield()
-        return answer
-      }
+      decision(.text("refused", status: .forbidden), suspends: suspends)
     } client: { port in
       for _ in 1...10 {
         let connection = try RawConnection(port: port)
@@ -121,6 +132,17 @@ import Testing
         #expect(try connection.receive().status == 403)
       }
     }
+  }
+}
+
+/// What a gate decides, at once or a moment later on another thread.
+private func decision(_ refusal: Response?, suspends: Bool) -> Eventual<Response?> {
+  guard suspends else { return .ready(refusal) }
+  return .later {
+    await withCheckedContinuation { continuation in
+      DispatchQueue.global().async { continuation.resume() }
+    }
+    return refusal
   }
 }
 

@@ -1,8 +1,7 @@
 import Conversations
+import Repository
 import Synchronization
 import Testing
-
-@testable import Repository
 
 /// What time new ids tell.
 @Suite struct CreationClockTests {

@@ -2,6 +2,7 @@ import API
 import Foundation
 import HTTP
 import Repository
+import SQLiteStore
 import Testing
 
 @testable import conversationd
@@ -53,7 +54,7 @@ import Testing
     #expect(all.host == "127.0.0.2")
     #expect(all.databasePath.hasSuffix("/file.db"))
     #expect("\(all.logLevel)" == "info")
-    #expect("\(all.repository.synchronous)" == "full")
+    #expect("\(all.sqlite.synchronous)" == "full")
     #expect(all.server.bodyBytesMax == 16_777_216)
   }
 
@@ -106,28 +107,28 @@ import Testing
         query_timeout_milliseconds: 14
         idempotency_seconds: 15
       """
-    let repository = try settings(file: file).repository
-    #expect(repository.synchronous == .normal)
-    #expect(repository.busyTimeoutMilliseconds == 11)
-    #expect(repository.waitingWritesMax == 12)
-    #expect(repository.queryThreads == 13)
-    #expect(repository.queryTimeoutMilliseconds == 14)
-    #expect(repository.idempotencySeconds == 15)
+    let sqlite = try settings(file: file).sqlite
+    #expect(sqlite.synchronous == .normal)
+    #expect(sqlite.busyTimeoutMilliseconds == 11)
+    #expect(sqlite.shared.waitingWritesMax == 12)
+    #expect(sqlite.queryThreads == 13)
+    #expect(sqlite.shared.queryTimeoutMilliseconds == 14)
+    #expect(sqlite.shared.idempotencySeconds == 15)
 
     let environment = [
       "CONVERSATIOND_DATABASE_QUERY_THREADS": "3",
       "CONVERSATIOND_DATABASE_QUERY_TIMEOUT_MILLISECONDS": "4",
       "CONVERSATIOND_DATABASE_IDEMPOTENCY_SECONDS": "5",
     ]
-    let over = try settings(environment: environment, file: file).repository
+    let over = try settings(environment: environment, file: file).sqlite
     #expect(over.queryThreads == 3)
-    #expect(over.queryTimeoutMilliseconds == 4)
-    #expect(over.idempotencySeconds == 5)
+    #expect(over.shared.queryTimeoutMilliseconds == 4)
+    #expect(over.shared.idempotencySeconds == 5)
     #expect(over.busyTimeoutMilliseconds == 11)
   }
 
   @Test func `the defaults are those of the repository`() throws {
-    #expect("\(try settings().repository)" == "\(Repository.Settings())")
+    #expect("\(try settings().sqlite)" == "\(SQLiteStore.Settings())")
   }
 
   @Test(arguments: Setting.all.map(\.key))

@@ -1,5 +1,5 @@
 // What SQLite can do at all with this schema: changes conversations in a loop, without HTTP and
-// with nobody to answer, by the settings of Sources/Repository/Writer.swift. The plain form has a
+// with nobody to answer, by the settings of Sources/SQLiteStore/Writer.swift. The plain form has a
 // savepoint for each change and sets pairs by UPSERT; the tuned form is Writer.swift's.
 #include <inttypes.h>
 #include <log_vfs.h>

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Glibc
-import Repository
+import SQLiteStore
 
 /// `conversationd backup`
 struct BackupCommand: ParsableCommand {
@@ -35,7 +35,7 @@ struct BackupCommand: ParsableCommand {
     let bar = ProgressBar(in: folder)
     do {
       defer { bar.end() }
-      warn(of: try Repository.backUp(path: path, to: file, progress: bar.show), in: path)
+      warn(of: try SQLiteStore.backUp(path: path, to: file, progress: bar.show), in: path)
     } catch {
       throw Failure(error, from: path, to: file)
     }
@@ -84,14 +84,14 @@ struct RestoreCommand: ParsableCommand {
     let bar = ProgressBar()
     do {
       defer { bar.end() }
-      let findings = try Repository.restore(
+      let findings = try SQLiteStore.restore(
         from: file, to: path, overwrites: overwrite, allowsNoKeys: allowNoKeys, progress: bar.show)
       warn(of: findings, in: file)
     } catch {
       throw Failure(error, from: file, to: path, hint: "; --overwrite replaces it")
     }
     print("restored '\(path)' from '\(file)', and checked it")
-    if (try? Repository.hasAPIKeys(path: path)) == true {
+    if (try? SQLiteStore.hasAPIKeys(path: path)) == true {
       print("keys that were revoked after that backup count again; see 'conversationd keys list'")
     }
   }

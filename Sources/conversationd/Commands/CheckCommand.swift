@@ -1,6 +1,6 @@
 import ArgumentParser
 import Glibc
-import Repository
+import SQLiteStore
 
 /// `conversationd check`
 struct CheckCommand: ParsableCommand {
@@ -24,7 +24,7 @@ struct CheckCommand: ParsableCommand {
     let bar = ProgressBar()
     do {
       defer { bar.end() }
-      report = try Repository.check(path: path, progress: bar.show)
+      report = try SQLiteStore.check(path: path, progress: bar.show)
     } catch {
       throw Failure(error, database: path)
     }

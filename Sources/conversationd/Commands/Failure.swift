@@ -1,8 +1,8 @@
 import ArgumentParser
 import Glibc
 import HTTP
-import Repository
 import SQLite
+import SQLiteStore
 
 /// Why a command ends, in one line for the person who typed it.
 struct Failure: Error, CustomStringConvertible {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Conversations
 import Glibc
 import Repository
+import SQLiteStore
 
 /// `conversationd keys`
 struct KeysCommand: ParsableCommand {
@@ -73,7 +74,7 @@ extension KeysCommand {
             "database '\(path)' does not exist; 'conversationd migrate' creates it, or name another "
               + "one with --database")
         }
-        let isFirst = try !Repository.hasAPIKeys(path: path)
+        let isFirst = try !SQLiteStore.hasAPIKeys(path: path)
         let keys = try settings.openKeys()
         let key = try keys.create(
           name: name, project: project, rights: rights, lifetimeSeconds: expires?.seconds)
@@ -126,13 +127,13 @@ extension KeysCommand {
 
     func run() throws {
       let settings = try databaseOptions.settings()
-      let records: [APIKeys.Record]
+      let records: [APIKeyRecord]
       do {
         records = try settings.openKeys(readOnly: true).all()
       } catch let error as DatabaseError {
         throw Failure(error, database: settings.databasePath)
       }
-      let now = Repository.unixSeconds()
+      let now = UnixTime.seconds()
       if jsonOption.isWanted {
         print(JSONValue.array(records.map { Self.json($0, now: now) }).text)
         return
@@ -145,7 +146,7 @@ extension KeysCommand {
       for line in table.lines { print(line) }
     }
 
-    private static func row(_ record: APIKeys.Record, now: Int64) -> [String] {
+    private static func row(_ record: APIKeyRecord, now: Int64) -> [String] {
       [
         record.name, record.project, shown(record.rights), state(of: record, now: now),
         shown(record.createdAt), record.lastUsedAt.map(shown) ?? "never",
@@ -153,13 +154,13 @@ extension KeysCommand {
       ]
     }
 
-    private static func state(of record: APIKeys.Record, now: Int64) -> String {
+    private static func state(of record: APIKeyRecord, now: Int64) -> String {
       if record.isRevoked { return "revoked" }
       return record.expiresAt.map { $0 <= now } ?? false ? "expired" : "active"
     }
 
     /// With times in Unix seconds, and rights as the HTTP API names them.
-    private static func json(_ record: APIKeys.Record, now: Int64) -> JSONValue {
+    private static func json(_ record: APIKeyRecord, now: Int64) -> JSONValue {
       .object([
         "name": .string(record.name), "project": .string(record.project),
         "rights": .string(record.rights == .readOnly ? "read_only" : "read_write"),
@@ -235,7 +236,7 @@ extension Settings {
   fileprivate func openKeys(readOnly: Bool = false) throws(Failure) -> APIKeys {
     do {
       return try APIKeys(
-        path: databasePath, busyTimeoutMilliseconds: repository.busyTimeoutMilliseconds,
+        path: databasePath, busyTimeoutMilliseconds: sqlite.busyTimeoutMilliseconds,
         isReadOnly: readOnly)
     } catch {
       throw Failure(error, database: databasePath)

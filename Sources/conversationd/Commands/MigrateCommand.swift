@@ -1,5 +1,6 @@
 import ArgumentParser
 import Repository
+import SQLiteStore
 
 /// `conversationd migrate`
 struct MigrateCommand: ParsableCommand {
@@ -22,8 +23,8 @@ struct MigrateCommand: ParsableCommand {
     let settings = try databaseOptions.settings()
     let path = settings.databasePath
     do {
-      let report = try Repository.migrate(
-        path: path, busyTimeoutMilliseconds: settings.repository.busyTimeoutMilliseconds,
+      let report = try SQLiteStore.migrate(
+        path: path, busyTimeoutMilliseconds: settings.sqlite.busyTimeoutMilliseconds,
         backsUp: !withoutBackup)
       if jsonOption.isWanted {
         let applied = report.applied.map { JSONValue.string($0) }

@@ -1,5 +1,5 @@
 import Glibc
-import Repository
+import SQLiteStore
 
 /// A line on the terminal that fills while a database is copied or checked, nothing where standard error is no terminal;
 /// and no half a copy when the person there gives up.

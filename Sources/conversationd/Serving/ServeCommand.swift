@@ -5,6 +5,7 @@ import HTTP
 import Logging
 import Repository
 import SQLite
+import SQLiteStore
 
 /// `conversationd serve`
 struct ServeCommand: ParsableCommand {
@@ -66,10 +67,10 @@ struct ServeCommand: ParsableCommand {
     // The address comes first: when it is not to be had, no database is created or migrated.
     let socket = try listen(settings, manager)
     let management = try listenForManagement(settings)
-    let repository: Repository
+    let repository: SQLiteStore
     do {
-      repository = try Repository(
-        path: settings.databasePath, settings: settings.repository, mustExist: existing,
+      repository = try SQLiteStore(
+        path: settings.databasePath, settings: settings.sqlite, mustExist: existing,
         whenGroupEnded: metrics.record, whenStopped: signals.requestStop)
     } catch {
       throw Failure(error, database: settings.databasePath)
@@ -131,7 +132,7 @@ struct ServeCommand: ParsableCommand {
     _ settings: Settings
   ) throws(DatabaseError) -> String? {
     let requiresKey =
-      try settings.api.requiresKeys ? true : Repository.hasAPIKeys(path: settings.databasePath)
+      try settings.api.requiresKeys ? true : SQLiteStore.hasAPIKeys(path: settings.databasePath)
     if !requiresKey {
       return "since there is no API key yet and anybody who reaches the port could read and change "
         + "everything: make one with 'conversationd keys create'"

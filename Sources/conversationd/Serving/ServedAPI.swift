@@ -36,7 +36,7 @@ final class ServedAPI: Sendable {
     newest.load(ordering: .acquiring)._withUnsafeGuaranteedRef { $0.api.respond(to: request) }
   }
 
-  func refuseContent(of request: Request) -> Answer? {
+  func refuseContent(of request: Request) -> Eventual<Response?> {
     newest.load(ordering: .acquiring)._withUnsafeGuaranteedRef { $0.api.refuseContent(of: request) }
   }
 

@@ -3,6 +3,7 @@ import Glibc
 import HTTP
 import Logging
 import Repository
+import SQLiteStore
 
 /// The server from its first connection to its last, and the repository under it.
 struct ServerService: Sendable {
@@ -20,7 +21,7 @@ struct ServerService: Sendable {
   /// What to show first; nil serves plain HTTP.
   let certificate: Certificate?
   let settings: Settings
-  let repository: Repository
+  let repository: any Store
   let metrics: Metrics
   let signals: ServerSignals
   let manager: ServiceManager
@@ -46,7 +47,7 @@ struct ServerService: Sendable {
     let managementServer = try startManagement(on: management, api)
     let authorities = socket.authorities
     let server = try start(on: socket, api, counts)
-    announce(server, authorities)
+    await announce(server, authorities)
     manager.tellReady()
     let tasks = [
       Task { await tellOfRefusals(counts) }, Task { await giveSignsOfLife(of: server) },
@@ -74,17 +75,18 @@ struct ServerService: Sendable {
   }
 
   /// Tells where the server listens, in the log and on standard output.
-  private func announce(_ server: Server, _ authorities: [String]) {
+  private func announce(_ server: Server, _ authorities: [String]) async {
     let scheme = certificate == nil ? "http" : "https"
     let urls = authorities.map { $0.hasPrefix("unix:") ? $0 : "\(scheme)://\($0)" }
     var lines = urls.map { "conversationd listening on \($0)" }
+    let hasKeys = try? await repository.hasAPIKeys()
     for line in lines {
       logger.info(
         "\(line)",
         metadata: [
           "database": "\(settings.databasePath)",
           "version": "\(Version.text)",
-          "api_keys": (try? repository.hasAPIKeys()) == true ? "required" : "none yet",
+          "api_keys": hasKeys == true ? "required" : "none yet",
         ])
     }
     if settings.api.hasDashboard, let url = urls.first(where: { !$0.hasPrefix("unix:") }) {
@@ -106,7 +108,7 @@ struct ServerService: Sendable {
   /// Does again and again what no request waits for, until it is cancelled. An idempotency key
   /// counts as forgotten when it is too old, so it does not matter when exactly its row goes.
   private func keepUp() async {
-    let retention = Duration.seconds(settings.repository.idempotencySeconds)
+    let retention = Duration.seconds(settings.sqlite.shared.idempotencySeconds)
     while true {
       do {
         try await repository.forgetOldIdempotencyKeys()
@@ -114,15 +116,10 @@ struct ServerService: Sendable {
         logger.warning("old idempotency keys were not forgotten", metadata: ["cause": "\(error)"])
       }
       await writeKeyUses()
-      do {
-        try await repository.shrinkLog()
-      } catch {
-        logger.warning("the write-ahead log was not emptied", metadata: ["cause": "\(error)"])
-      }
-      if let error = repository.state.logWriteBackError {
-        logger.error(
-          "the write-ahead log could not be written back when that was last tried, and grows",
-          metadata: ["cause": "\(error)"])
+      for problem in await repository.tidyUp() {
+        logger.log(
+          level: problem.isUrgent ? .error : .warning, "\(problem.message)",
+          metadata: ["cause": "\(problem.cause)"])
       }
       do {
         try await Task.sleep(for: min(Self.upkeepInterval, retention))

@@ -3,6 +3,7 @@ import CProcess
 import HTTP
 import Logging
 import Repository
+import SQLiteStore
 
 /// One setting: its name, what it may be, what it is when nobody says, and what it sets.
 ///
@@ -115,7 +116,7 @@ struct Setting: Sendable {
     Setting("http.body_bytes_max", .integer(1024...67_108_864), default: "16777216") {
       $1.server.bodyBytesMax = $0.integer
       // What a request asks to be copied counts like what it sends.
-      $1.repository.copiesBytesMax = $0.integer
+      $1.sqlite.shared.copiesBytesMax = $0.integer
     },
     Setting("http.bodies_bytes_max", .integer(1024...1_099_511_627_776), default: "67108864") {
       $1.server.bodiesBytesMax = $0.integer
@@ -154,28 +155,28 @@ struct Setting: Sendable {
     },
     Setting(
       "database.synchronous",
-      .choice(Repository.Settings.Synchronous.allCases.map(\.rawValue)), default: "full"
+      .choice(SQLiteStore.Settings.Synchronous.allCases.map(\.rawValue)), default: "full"
     ) {
-      $1.repository.synchronous = .init(rawValue: $0.text)!
+      $1.sqlite.synchronous = .init(rawValue: $0.text)!
     },
     Setting("database.busy_timeout_milliseconds", .integer(0...60_000), default: "5000") {
-      $1.repository.busyTimeoutMilliseconds = $0.integer
+      $1.sqlite.busyTimeoutMilliseconds = $0.integer
     },
     Setting("database.waiting_writes_max", .integer(1...100_000), default: "4096") {
-      $1.repository.waitingWritesMax = $0.integer
+      $1.sqlite.shared.waitingWritesMax = $0.integer
     },
     Setting("database.wal_bytes_max", .integer(1_048_576...1_099_511_627_776), default: "33554432")
     {
-      $1.repository.walBytesMax = $0.integer
+      $1.sqlite.walBytesMax = $0.integer
     },
     Setting("database.query_threads", .integer(1...64), default: "2") {
-      $1.repository.queryThreads = $0.integer
+      $1.sqlite.queryThreads = $0.integer
     },
     Setting("database.query_timeout_milliseconds", .integer(1...60_000), default: "2000") {
-      $1.repository.queryTimeoutMilliseconds = $0.integer
+      $1.sqlite.shared.queryTimeoutMilliseconds = $0.integer
     },
     Setting("database.idempotency_seconds", .integer(1...31_536_000), default: "86400") {
-      $1.repository.idempotencySeconds = $0.integer
+      $1.sqlite.shared.idempotencySeconds = $0.integer
     },
   ]
 

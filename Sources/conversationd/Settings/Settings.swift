@@ -2,7 +2,7 @@ import API
 import Glibc
 import HTTP
 import Logging
-import Repository
+import SQLiteStore
 
 /// The settings of one run, as they are used.
 struct Settings: Sendable {
@@ -17,7 +17,7 @@ struct Settings: Sendable {
   var databasePath = ""
   var server = Server.Configuration()
   var api = API.Settings()
-  var repository = Repository.Settings()
+  var sqlite = SQLiteStore.Settings()
   /// How long `/readyz` says that the server is about to stop before it does.
   var drainSeconds = 0
   var logLevel = Logger.Level.info

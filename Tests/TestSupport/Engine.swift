@@ -1,0 +1,77 @@
+public import Conversations
+public import Repository
+public import SQLiteStore
+
+/// The engines that a store may have. What every store promises is tested on each.
+public enum Engine: String, CaseIterable, Sendable {
+  case sqlite
+}
+
+/// An empty database of one test, which goes with the object.
+public final class TestDatabase: Sendable {
+  /// Its engine.
+  public let engine: Engine
+  private let folder = TemporaryFolder()
+
+  /// - Parameter engine: Its engine.
+  public init(_ engine: Engine) {
+    self.engine = engine
+  }
+
+  /// Opens it as a server does.
+  ///
+  /// - Parameter now: The wall clock, in Unix seconds.
+  public func open(
+    settings: StoreSettings = StoreSettings(),
+    now: @escaping @Sendable () -> Int64 = UnixTime.seconds
+  ) throws -> any Store {
+    switch engine {
+    case .sqlite:
+      var own = SQLiteStore.Settings()
+      own.shared = settings
+      return try SQLiteStore(path: path, settings: own, clock: { now() * 1_000_000 })
+    }
+  }
+
+  /// Makes an API key beside the server, as `conversationd keys create` does.
+  ///
+  /// - Returns: The key.
+  public func makeKey(
+    _ name: String = "key", project: String = "default", rights: APIKeyRights = .readWrite,
+    lifetimeSeconds: Int64? = nil, now: Int64 = UnixTime.seconds()
+  ) throws -> String {
+    switch engine {
+    case .sqlite:
+      try APIKeys(path: path, now: now)
+        .create(name: name, project: project, rights: rights, lifetimeSeconds: lifetimeSeconds)
+        .text
+    }
+  }
+
+  /// Revokes an API key beside the server.
+  public func revokeKey(_ name: String, project: String? = nil) throws {
+    switch engine {
+    case .sqlite: try APIKeys(path: path).revoke(name: name, project: project)
+    }
+  }
+
+  private var path: String { folder.file("conversations.db") }
+}
+
+extension SQLiteStore.Settings {
+  /// The defaults, but for what is named.
+  public init(
+    synchronous: Synchronous = .full, busyTimeoutMilliseconds: Int = 5000,
+    waitingWritesMax: Int = 4096, queryTimeoutMilliseconds: Int = 2000,
+    idempotencySeconds: Int = 86_400, walBytesMax: Int = 32 << 20, copiesBytesMax: Int = 16 << 20
+  ) {
+    self.init()
+    self.synchronous = synchronous
+    self.busyTimeoutMilliseconds = busyTimeoutMilliseconds
+    self.walBytesMax = walBytesMax
+    shared.waitingWritesMax = waitingWritesMax
+    shared.queryTimeoutMilliseconds = queryTimeoutMilliseconds
+    shared.idempotencySeconds = idempotencySeconds
+    shared.copiesBytesMax = copiesBytesMax
+  }
+}
