@@ -49,8 +49,13 @@ NOT_RUN = {
         "scripts/install ",
     ],
     "docs/operation.md": [
+        "apt install ./conversationd_",
+        "docker load ",
         "sudo env \"PATH=$PATH\" scripts/install",
-        "apt install ",
+        "apt install libsqlite3-0 ",
+        "export CONVERSATIOND_CONFIG=/etc/conversationd/conversationd.yaml",
+        "install -d -m 0750 -g conversationd /etc/conversationd/tls",
+        "systemctl enable --now conversationd-backup.timer",
         "cd /usr/local/share/conversationd",
         "install -D -m 0644 /usr/local/share/conversationd/conversationd.socket ",
         "install -D -m 0644 /usr/local/share/conversationd/port-443.conf ",
@@ -61,6 +66,7 @@ NOT_RUN = {
         "# litestream.yml; ",
         "umask 077",
     ],
+    "docs/releasing.md": ["scripts/release"],
     "docs/performance.md": ["scripts/bench ", "workload ", "workload "],
     "docs/sqlite.md": ["scripts/generate --count 1000000 --database million.db"],
 }

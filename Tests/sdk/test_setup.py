@@ -18,6 +18,8 @@ TOOLCHAIN = Path(shutil.which("clang")).resolve().parents[1]
 DEBIAN = f"{TOOLCHAIN}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # What is used only where it is there.
 OPTIONAL = {"apt-get", "sudo"}
+# What `scripts/setup --release` brings, which the tests do without.
+RELEASE = {"buildah", "caddy", "lintian", "mmdebstrap", "nginx", "promtool"}
 # `scripts/bench --peers` brings what it needs from PyPI.
 PEERS = SCRIPTS / "bench.d/peers.py"
 
@@ -28,6 +30,7 @@ def is_bash(path):
 
 BASH = [path for path in [*SCRIPTS.iterdir(), REPOSITORY / ".ci/run"] if is_bash(path)]
 PYTHON = [path for path in [*SCRIPTS.iterdir(), *SCRIPTS.glob("bench.d/*.py"),
+                            *SCRIPTS.glob("package.d/*.py"),
                             *(REPOSITORY / "Tests/sdk").glob("*.py"),
                             *(REPOSITORY / "Tests/browser").glob("*.py")]
           if path.is_file() and path not in BASH and path != PEERS]
@@ -116,7 +119,7 @@ def test_every_program_belongs_to_a_package(all_packages):
     # What the search must not lose.
     assert {"apt-get", "gcc", "python3", "sqlite3", "swift", "systemd-analyze", "wrk", "openssl",
             "/bin/kill"} <= names
-    found = {name: shutil.which(name, path=DEBIAN) or name for name in names - OPTIONAL}
+    found = {name: shutil.which(name, path=DEBIAN) or name for name in names - OPTIONAL - RELEASE}
     # A link in /usr/bin may lead through /etc/alternatives.
     assert strangers(map(os.path.realpath, found.values()), all_packages) == []
 

@@ -2,7 +2,9 @@
 is there. (No systemd runs where the tests do, so the unit itself is not started.)"""
 
 import json
+import os
 import re
+import shlex
 import shutil
 
 import pytest
@@ -76,6 +78,36 @@ def test_the_unit_is_well_formed(run, unit):
     verify(run, unit)
     add_port_443(unit)
     verify(run, unit)
+
+
+def test_the_units_for_backups_are_well_formed(run, tmp_path, binary):
+    for name in ("conversationd-backup.service", "conversationd-backup.timer",
+                 "conversationd.socket", "conversationd.service"):
+        text = (CONFIG / name).read_text(encoding="utf-8")
+        (tmp_path / name).write_text(
+            text.replace("/usr/local/bin/conversationd", binary), encoding="utf-8")
+    for name in ("conversationd-backup.timer", "conversationd.socket"):
+        verify(run, tmp_path / name)
+
+
+def test_a_backup_is_made_as_its_unit_says(run, tmp_path, binary):
+    assert run("migrate", "--database", "conversations.db").returncode == 0
+    (tmp_path / "backups").mkdir()
+    old = tmp_path / "backups/conversations-20200101T000000Z.db"
+    old.touch()
+    os.utime(old, (0, 0))
+    unit = CONFIG / "conversationd-backup.service"
+    commands = settings(unit, "ExecStart") + settings(unit, "ExecStartPost")
+    for command in commands:
+        command = command.replace("/usr/local/bin/conversationd", binary)
+        command = command.replace("/var/backups/conversationd", str(tmp_path / "backups"))
+        # As systemd reads it.
+        words = shlex.split(command.replace("%%", "%").replace("$$", "$"))
+        environment = {"CONVERSATIOND_DATABASE_PATH": str(tmp_path / "conversations.db")}
+        assert run(*words[1:], program=words[0], environment=environment).returncode == 0
+    copy, = (tmp_path / "backups").iterdir()
+    assert re.fullmatch(r"conversations-\d{8}T\d{6}Z\.db", copy.name)
+    assert run("check", "--database", copy).returncode == 0
 
 
 def test_what_the_service_may_do_is_small(run, unit):
