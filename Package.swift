@@ -76,6 +76,10 @@ let package = Package(
     .target(
       name: "SQLiteStore", dependencies: ["Conversations", "Migrations", "Repository", "SQLite"],
       swiftSettings: house),
+    .target(
+      name: "PostgreSQLStore",
+      dependencies: ["Conversations", "JSON", "Migrations", "PostgreSQL", "Repository"],
+      swiftSettings: house),
     .target(name: "SQLite", dependencies: ["CLogVFS", "CSQLite"], swiftSettings: house),
     .target(name: "PostgreSQL", dependencies: ["CPostgreSQL"], swiftSettings: house),
     .target(name: "Conversations", dependencies: ["CGnuTLS"], swiftSettings: house),
@@ -132,13 +136,19 @@ let package = Package(
     .testTarget(
       name: "SQLiteTests", dependencies: ["SQLite", "TestSupport"], swiftSettings: house),
     .testTarget(
+      name: "PostgreSQLStoreTests",
+      dependencies: [
+        "Conversations", "PostgreSQL", "PostgreSQLStore", "Repository", "TestSupport",
+      ], swiftSettings: house),
+    .testTarget(
       name: "PostgreSQLTests", dependencies: ["PostgreSQL", "TestSupport"], swiftSettings: house),
     .testTarget(
       name: "ConversationsTests", dependencies: ["Conversations"], swiftSettings: house),
     .target(
       name: "TestSupport",
       dependencies: [
-        "CFaultVFS", "Conversations", "PostgreSQL", "Repository", "SQLite", "SQLiteStore",
+        "CFaultVFS", "Conversations", "PostgreSQL", "PostgreSQLStore", "Repository", "SQLite",
+        "SQLiteStore",
       ], path: "Tests/TestSupport", swiftSettings: house),
     // A layer above SQLite's file access that fails on demand; only tests can reach it.
     .target(name: "CFaultVFS", dependencies: ["CLogVFS", "CSQLite"], path: "Tests/CFaultVFS"),

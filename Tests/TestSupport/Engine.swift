@@ -1,10 +1,13 @@
 public import Conversations
+import PostgreSQL
+import PostgreSQLStore
 public import Repository
 public import SQLiteStore
 
 /// The engines that a store may have. What every store promises is tested on each.
 public enum Engine: String, CaseIterable, Sendable {
   case sqlite
+  case postgresql
 }
 
 /// An empty database of one test, which goes with the object.
@@ -12,11 +15,16 @@ public final class TestDatabase: Sendable {
   /// Its engine.
   public let engine: Engine
   private let folder = TemporaryFolder()
+  /// Of one that is in PostgreSQL.
+  private let server: Result<PostgreSQLDatabase, any Error>?
 
   /// - Parameter engine: Its engine.
   public init(_ engine: Engine) {
     self.engine = engine
+    server = engine == .postgresql ? Result { try PostgreSQLDatabase() } : nil
   }
+
+  private var url: DatabaseURL { get throws { try server!.get().url } }
 
   /// Opens it as a server does.
   ///
@@ -30,6 +38,10 @@ public final class TestDatabase: Sendable {
       var own = SQLiteStore.Settings()
       own.shared = settings
       return try SQLiteStore(path: path, settings: own, clock: { now() * 1_000_000 })
+    case .postgresql:
+      return try PostgreSQLStore(
+        url: url, settings: .init(shared: settings, readLanes: 1, queryLanes: 1),
+        clock: { now() * 1_000_000 })
     }
   }
 
@@ -42,9 +54,14 @@ public final class TestDatabase: Sendable {
   ) throws -> String {
     switch engine {
     case .sqlite:
-      try APIKeys(path: path, now: now)
+      return try APIKeys(path: path, now: now)
         .create(name: name, project: project, rights: rights, lifetimeSeconds: lifetimeSeconds)
         .text
+    case .postgresql:
+      var keys = try PostgreSQLKeys(url: url, now: now)
+      return try keys.create(
+        name: APIKeyName(name), project: project, rights: rights, lifetimeSeconds: lifetimeSeconds
+      ).text
     }
   }
 
@@ -52,6 +69,9 @@ public final class TestDatabase: Sendable {
   public func revokeKey(_ name: String, project: String? = nil) throws {
     switch engine {
     case .sqlite: try APIKeys(path: path).revoke(name: name, project: project)
+    case .postgresql:
+      var keys = try PostgreSQLKeys(url: url)
+      try keys.revoke(name: name, project: project)
     }
   }
 

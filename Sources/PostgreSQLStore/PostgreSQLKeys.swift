@@ -1,0 +1,174 @@
+public import Conversations
+public import PostgreSQL
+public import Repository
+
+/// The API keys of a database, made and revoked by a person, also beside running servers, for all of
+/// which each change counts from the next request on.
+public struct PostgreSQLKeys: ~Copyable {
+  private var connection: Connection
+  private let now: Int64
+
+  /// Connects to a database that is migrated.
+  ///
+  /// - Parameter now: Unix seconds.
+  /// - Throws: Why the database cannot be used; `.notMigrated`.
+  public init(
+    url: DatabaseURL, now: Int64 = UnixTime.seconds()
+  ) throws(PostgreSQLStoreError) {
+    var connection = try Session.open(url)
+    guard let state = try SchemaState.read(connection: &connection),
+      state.version >= Migrator.newestVersion
+    else { throw .notMigrated(newestKnown: Migrator.newestVersion) }
+    try state.require()
+    self.connection = connection
+    self.now = now
+  }
+
+  /// Makes a key, and its project when that is new.
+  ///
+  /// - Parameters:
+  ///   - name: A valid name.
+  ///   - project: 1 to 64 characters of visible ASCII, so that it can stand in a header field.
+  ///   - lifetimeSeconds: After which it does not count any more; nil for never.
+  /// - Returns: The key, which nobody can read again.
+  /// - Throws: `.nameTaken`, `.database`.
+  public mutating func create(
+    name: APIKeyName, project: String, rights: APIKeyRights, lifetimeSeconds: Int64?
+  ) throws(PostgreSQLKeysError) -> APIKey {
+    let new = NewAPIKey(name: name, rights: rights, expiresAt: lifetimeSeconds.map { now + $0 })
+    let key = APIKey.random()
+    // Another program that makes a key or a project at once makes the insertion fail.
+    for attempt in 1...Self.attemptsMax {
+      do {
+        try insert(key, new, project)
+        return key
+      } catch .database(.server(let cause)) {
+        if cause.kind != .constraint || attempt == Self.attemptsMax {
+          throw .database(.server(cause))
+        }
+      }
+    }
+    preconditionFailure("the last attempt returns or throws")
+  }
+
+  private static let attemptsMax = 5
+
+  private mutating func insert(
+    _ key: APIKey, _ new: NewAPIKey, _ project: String
+  ) throws(PostgreSQLKeysError) {
+    let now = now
+    try inTransaction { connection throws(PostgreSQLKeysError) in
+      _ = try connection.asked([
+        .once(
+          """
+          INSERT INTO projects (number, name)
+          SELECT (SELECT max(number) + 1 FROM projects), $1::text
+          WHERE NOT EXISTS (SELECT 1 FROM projects WHERE name = $1::text)
+          """
+        ) { $0.add(project) }
+      ])
+      let number = try connection.asked([
+        .once("SELECT number FROM projects WHERE name = $1::text") { $0.add(project) }
+      ])[0].int64(0, 0)
+      let found = try connection.asked([
+        KeyStatements.prepare(new.name.description, in: number)
+      ])[0]
+      guard !found.bool(0, 0) else { throw .nameTaken }
+      _ = try connection.asked([
+        KeyStatements.insert(key, new, number: found.int64(0, 1), in: number, now: now)
+      ])
+    }
+  }
+
+  /// Revokes the key of that name, for good.
+  ///
+  /// - Parameter project: Its project; nil where one project alone has such a key.
+  /// - Throws: `.noSuchKey`, `.ambiguousName`, `.database`.
+  public mutating func revoke(
+    name: String, project: String? = nil
+  ) throws(PostgreSQLKeysError) {
+    // No name has U+0000, and PostgreSQL takes no text with it.
+    guard !name.utf8.contains(0), project?.utf8.contains(0) != true else { throw .noSuchKey }
+    let now = now
+    try inTransaction { connection throws(PostgreSQLKeysError) in
+      let found = try connection.asked([
+        .once(
+          """
+          SELECT a.number, p.name FROM api_keys AS a JOIN projects AS p ON p.number = a.project
+          WHERE a.name = $1::text AND a.revoked_at IS NULL AND ($2::text IS NULL OR p.name = $2::text)
+          ORDER BY p.name FOR NO KEY UPDATE OF a
+          """
+        ) {
+          $0.add(name)
+          $0.add(project)
+        }
+      ])[0]
+      guard found.count > 0 else { throw .noSuchKey }
+      guard found.count == 1 else {
+        throw .ambiguousName(projects: (0..<found.count).map { found.text($0, 1) })
+      }
+      _ = try connection.asked([KeyStatements.revoke(found.int64(0, 0), now: now)])
+    }
+  }
+
+  /// All keys that were ever made, in that order.
+  ///
+  /// - Throws: `.database`.
+  public mutating func all() throws(PostgreSQLKeysError) -> [APIKeyRecord] {
+    let rows = try connection.asked([.once("\(KeyStatements.selection) ORDER BY a.number")])[0]
+    return (0..<rows.count).map { APIKeyRecord(rows, $0) }
+  }
+
+  /// The projects, apart from one, that have conversations, and how many.
+  ///
+  /// - Throws: `.database`.
+  public mutating func otherProjects(
+    than project: String
+  ) throws(PostgreSQLKeysError) -> [(project: String, conversationCount: Int64)] {
+    let rows = try connection.asked([
+      .once(
+        """
+        SELECT p.name, count(*) FROM conversations AS c JOIN projects AS p ON p.number = c.project
+        WHERE p.name <> $1::text GROUP BY p.name ORDER BY p.name
+        """
+      ) { $0.add(project) }
+    ])[0]
+    return (0..<rows.count).map { (rows.text($0, 0), rows.int64($0, 1)) }
+  }
+
+  private mutating func inTransaction(
+    _ body: (inout Connection) throws(PostgreSQLKeysError) -> Void
+  ) throws(PostgreSQLKeysError) {
+    do {
+      _ = try connection.asked([.once("BEGIN ISOLATION LEVEL READ COMMITTED")])
+      try body(&connection)
+      _ = try connection.asked([.once("COMMIT")])
+    } catch {
+      _ = try? connection.asked([.once("ROLLBACK")])
+      throw error
+    }
+  }
+}
+
+extension Connection {
+  /// Runs statements in a function that throws the errors of keys.
+  fileprivate mutating func asked(_ calls: [Call]) throws(PostgreSQLKeysError) -> [Rows] {
+    do {
+      return try run(calls, within: Patience.answering)
+    } catch {
+      throw .database(PostgreSQLStoreError(error))
+    }
+  }
+}
+
+/// Why a key was not made or revoked.
+public enum PostgreSQLKeysError: Error, Equatable, Sendable {
+  /// A key of the project that is not revoked has the name.
+  case nameTaken
+  /// No key that is not revoked has the name.
+  case noSuchKey
+  /// Keys of several projects that are not revoked have the name.
+  case ambiguousName(projects: [String])
+  /// The database cannot be used.
+  case database(PostgreSQLStoreError)
+}

@@ -1,0 +1,97 @@
+internal import PostgreSQL
+internal import Repository
+internal import Synchronization
+
+/// A query that waits for a lane.
+struct Query: LaneRequest {
+  /// Runs on the lane's thread and answers; the error is why there is no connection.
+  let run: @Sendable (QuerySession) -> Void
+  let refuse: @Sendable (RepositoryError) -> Void
+  let deadline: ContinuousClock.Instant
+
+  var resources: [Never] { [] }
+  var bytes: Int { 0 }
+}
+
+/// The connection of a query lane, as one query uses it.
+struct QuerySession {
+  fileprivate let connection: LaneConnection
+  /// When the query has to end.
+  let deadline: ContinuousClock.Instant
+  fileprivate let isCutOff: @Sendable () -> Bool
+
+  /// Whether the query has to end.
+  var isOver: Bool { .now >= deadline || isCutOff() }
+
+  /// Whether a connection that was lost is there again in time: queries change nothing, so one that was
+  /// interrupted is asked again.
+  var isBackAfterLoss: Bool {
+    guard !connection.isOpen, !isOver else { return false }
+    do {
+      try connection.open(until: deadline)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /// Runs statements, each as of its own moment.
+  ///
+  /// - Throws: `.queryTimeout`.
+  func run(_ calls: [Call]) throws(RepositoryError) -> [Rows] {
+    guard !isOver else { throw .queryTimeout }
+    do {
+      return try connection.run(calls)
+    } catch {
+      if error.kind == .cancelled { throw .queryTimeout }
+      throw RepositoryError(error)
+    }
+  }
+
+  /// Runs `body` in one transaction that sees the database as of one moment.
+  func inSnapshot<Value>(
+    _ body: (QuerySession) throws(RepositoryError) -> Value
+  ) throws(RepositoryError) -> Value {
+    _ = try run([QueryStatements.begin.call()])
+    // It only reads: there is nothing that its end could fail to store.
+    defer {
+      if connection.isOpen { _ = try? connection.run([QueryStatements.rollback.call()]) }
+    }
+    return try body(self)
+  }
+}
+
+/// Answers queries, one after another, on one connection.
+///
+/// `@unchecked Sendable` because the connection is touched by the thread of the lane alone.
+final class QueryLane: @unchecked Sendable {
+  private let connection: LaneConnection
+  private let health: Health
+  private let isCutOff: @Sendable () -> Bool
+
+  init(
+    _ settings: SessionSettings, counters: Counters, health: Health,
+    isCutOff: @escaping @Sendable () -> Bool
+  ) {
+    connection = LaneConnection(settings, counters: counters)
+    self.health = health
+    self.isCutOff = isCutOff
+  }
+
+  func close() {
+    connection.close()
+  }
+
+  func run(_ queries: [Query]) {
+    for query in queries {
+      do {
+        try connection.open(until: query.deadline)
+        query.run(
+          QuerySession(connection: connection, deadline: query.deadline, isCutOff: isCutOff))
+      } catch {
+        health.failed(.reading, error.asRepositoryError)
+        query.refuse(error.asRepositoryError)
+      }
+    }
+  }
+}
