@@ -117,6 +117,18 @@ def test_the_units_are_those_of_the_repository_with_another_path(tree):
     assert folder[:5] == ["d", "/var/lib/conversationd", "0700", "conversationd", "conversationd"]
 
 
+def test_the_units_start_only_what_every_debian_has(tree):
+    programs = {program for unit in (tree / "lib/systemd/system").glob("*.service")
+                for program in re.findall(r"^Exec\w+=(\S+)", unit.read_text(), re.MULTILINE)}
+    for program in programs - {"/usr/bin/conversationd"}:
+        owner = subprocess.run(["dpkg", "-S", program], capture_output=True, text=True, check=True)
+        # The last line: those before may tell of diversions.
+        name = owner.stdout.splitlines()[-1].split(":")[0]
+        essential = subprocess.run(["dpkg-query", "--show", "--showformat=${Essential}", name],
+                                   capture_output=True, text=True, check=True)
+        assert essential.stdout == "yes", (program, name)
+
+
 @pytest.mark.parametrize("script", ["postinst", "prerm", "postrm"])
 def test_its_scripts_are_of_the_plain_shell_and_do_nothing_for_other_words(tree, script):
     path = tree / "DEBIAN" / script
