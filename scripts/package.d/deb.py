@@ -138,7 +138,7 @@ def place_control(tree, version, maintainer):
         "Package": "conversationd", "Version": version, "Architecture": architecture(),
         "Maintainer": maintainer, "Installed-Size": str(kilobytes),
         "Depends": ", ".join([*libraries(tree / "usr/bin/conversationd"), *SYSTEMD]),
-        "Suggests": "sqlite3", "Section": "net", "Priority": "optional",
+        "Suggests": "libpq5, sqlite3", "Section": "net", "Priority": "optional",
         "Description": "OpenAI's Conversations API from one SQLite file\n" + DESCRIPTION.rstrip()}
     write(control / "control", "".join(f"{name}: {value}\n" for name, value in fields.items()))
 
