@@ -212,7 +212,7 @@ public struct API: Sendable {
     crossOrigin.expose(&response, to: progress.request)
     metrics.answered(
       route: progress.routeIndex, method: progress.request.method, status: response.status.code,
-      duration: elapsed)
+      duration: elapsed, access: progress.access)
     log(progress, response, code: code, elapsed: elapsed)
     return response
   }
@@ -268,6 +268,7 @@ public struct API: Sendable {
     return Call(
       id: progress.id, request: request, access: progress.access,
       pathParameters: match.parameters, query: query,
+      isForManagement: progress.managementReach != nil,
       stored: finding?.flatMap { $0.value } ?? .success(.nothing))
   }
 
@@ -325,6 +326,8 @@ struct Call: Sendable {
   let pathParameters: [String]
   /// The decoded query parameters, in the order sent.
   let query: [(name: String, value: String)]
+  /// Whether it came in at the management listener.
+  let isForManagement: Bool
   /// What was read of the thing that the request is about, as of the same moment as the key.
   let stored: Result<Finding.Value, RepositoryError>
 

@@ -1,3 +1,4 @@
+internal import Conversations
 internal import HTTP
 internal import HTTPTypes
 public import Repository
@@ -23,6 +24,7 @@ public final class Metrics: Sendable {
     var failedGroups = 0
     var droppedLogLines = 0
     var certificateExpiresAt: Int64?
+    var keyRequests = KeyRequests()
   }
 
   private struct Answered: Hashable, Comparable {
@@ -87,9 +89,11 @@ public final class Metrics: Sendable {
 
   /// A request was answered.
   ///
-  /// - Parameter route: The place of the route in `Route.all`; nil for a request without one.
+  /// - Parameters:
+  ///   - route: The place of the route in `Route.all`; nil for a request without one.
+  ///   - access: What the client may do; nil where nobody asked.
   func answered(
-    route: Int?, method: HTTPRequest.Method, status: Int, duration: Duration
+    route: Int?, method: HTTPRequest.Method, status: Int, duration: Duration, access: Access? = nil
   ) {
     let routeIndex = route ?? Route.all.count
     let method = Method(rawValue: method.rawValue) ?? .other
@@ -97,6 +101,7 @@ public final class Metrics: Sendable {
       let answered = Answered(routeIndex: routeIndex, method: method, status: status)
       state.requests[answered, default: 0] += 1
       state.durations[routeIndex].add(duration / .seconds(1))
+      if let access { state.keyRequests.add(access) }
     }
   }
 
@@ -106,12 +111,17 @@ public final class Metrics: Sendable {
   }
 
   /// All of it.
-  func text(connections: ConnectionCounts.Values, repository: StoreState) -> [UInt8] {
+  ///
+  /// - Parameter namesKeys: Whether API keys and their projects are named.
+  func text(
+    connections: ConnectionCounts.Values, repository: StoreState, namesKeys: Bool = false
+  ) -> [UInt8] {
     let state = state.withLock { $0 }
     var text = MetricsText()
     write(state, to: &text)
     write(connections, rejections: state.rejections, to: &text)
     write(repository, state, to: &text)
+    if namesKeys { state.keyRequests.write(to: &text) }
     writeProcess(certificateExpiresAt: state.certificateExpiresAt, to: &text)
     return Array(text.text.utf8)
   }

@@ -58,9 +58,18 @@ struct MetricsText {
     line(suffix: "_count", labels: labels, value: String(total))
   }
 
-  /// The values of labels are names of ours: nothing in them needs an escape.
+  /// Within quotes, `\` and `"` are escaped; no name has a line feed in it.
+  private static func escaped(_ value: String) -> String {
+    guard value.utf8.contains(where: { $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") })
+    else { return value }
+    return value.reduce(into: "") { text, character in
+      if character == "\"" || character == "\\" { text.append("\\") }
+      text.append(character)
+    }
+  }
+
   private mutating func line(suffix: String = "", labels: [Label], value: String) {
-    let shown = labels.map { "\($0.name)=\"\($0.value)\"" }.joined(separator: ",")
+    let shown = labels.map { "\($0.name)=\"\(Self.escaped($0.value))\"" }.joined(separator: ",")
     text += "\(name)\(suffix)\(shown.isEmpty ? "" : "{\(shown)}") \(value)\n"
   }
 }

@@ -147,7 +147,7 @@ struct Route: Sendable {
       .atOnce(.get) { api, _ throws(APIError) in api.description() }),
     Route(
       "/metrics", for: .watchers,
-      .atOnce(.get) { api, _ throws(APIError) in api.measurements() }),
+      .atOnce(.get) { api, call throws(APIError) in api.measurements(call) }),
     Route(
       "/dashboard", for: .browsers,
       .atOnce(.get) { api, call throws(APIError) in api.dashboard(call) }),

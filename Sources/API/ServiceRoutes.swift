@@ -11,11 +11,14 @@ extension API {
       body: EmbeddedFile.named("Sources/API/openapi.json").bytes)
   }
 
-  /// `GET /metrics`: what an operator watches, for Prometheus.
-  func measurements() -> Response {
+  /// `GET /metrics`: what an operator watches, for Prometheus; on the management listener also what
+  /// names keys and projects.
+  func measurements(_ call: Call) -> Response {
     Response(
       status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
-      body: metrics.text(connections: connections.values, repository: repository.state))
+      body: metrics.text(
+        connections: connections.values, repository: repository.state,
+        namesKeys: call.isForManagement))
   }
 
   /// `GET /healthz`: the process runs and answers.

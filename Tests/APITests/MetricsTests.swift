@@ -1,3 +1,4 @@
+import Conversations
 import HTTP
 import Repository
 import Testing
@@ -90,6 +91,27 @@ import Testing
     ] {
       #expect(text.contains("\nconversationd_\(line)\n"))
     }
+  }
+
+  @Test func `keys beyond a thousand share one series`() throws {
+    var requests = KeyRequests()
+    for number in 1...Int64(KeyRequests.keysMax) + 5 {
+      for _ in 1...2 {
+        requests.add(
+          Access(
+            project: .default, projectName: "p", rights: .readWrite, keyNumber: number,
+            keyName: "k\(number % 999)"))
+      }
+    }
+    requests.add(.withoutKey)
+    var text = MetricsText()
+    requests.write(to: &text)
+    let lines = text.text.split(separator: "\n").dropFirst(2)
+    // Two pairs of keys have the same name.
+    #expect(lines.count == 999 + 1)
+    #expect(lines.contains(#"conversationd_key_requests_total{project="p",key="k1"} 4"#))
+    #expect(lines.contains(#"conversationd_key_requests_total{project="p",key="k2"} 2"#))
+    #expect(lines.contains(#"conversationd_key_requests_total{project="",key=""} 10"#))
   }
 
   @Test func `nothing is lost when many are counted at the same time`() async throws {

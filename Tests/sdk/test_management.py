@@ -8,7 +8,8 @@ import stat
 from contextlib import ExitStack, closing, contextmanager
 
 import pytest
-from conftest import ANSWER_SECONDS, read_answer
+from conftest import ANSWER_SECONDS, bearer, read_answer
+from metrics import Metrics
 from unix_http import UnixConnection, ask
 
 ADDRESS = "CONVERSATIOND_MANAGEMENT_ADDRESS"
@@ -73,6 +74,23 @@ def test_it_answers_three_routes_and_no_others_without_a_key(on_socket, make_key
     assert management.get("/metrics?a=1").error["code"] == "unknown_parameter"
     # The service itself asks for a key as before.
     assert management.server.request("GET", "/metrics").status == 401
+
+
+def test_it_alone_names_keys_and_projects(on_socket, make_key):
+    odd = 'quote" and \\ backslash'
+    headers = [bearer(make_key(*options)) for options in [
+        ("app", "--admin"), (odd, "--project=sales"), ("app", "--project=sales")]]
+    management = on_socket()
+    for times, header in enumerate(headers, start=1):
+        for _ in range(times):
+            management.server.request("GET", "/v1/conversations", headers=header)
+    # One that is refused was of no key.
+    assert management.server.request("GET", "/v1/conversations").status == 401
+    metrics = Metrics(management.get("/metrics").body.decode())
+    assert metrics.counts("key_requests_total", "project", "key") == {
+        ("default", "app"): 1, ("sales", odd): 2, ("sales", "app"): 3}
+    answer = management.server.request("GET", "/metrics", headers=headers[0])
+    assert answer.status == 200 and b"key_requests" not in answer.body
 
 
 def test_the_socket_is_for_its_user_alone_and_goes_with_the_server(on_socket, path):
