@@ -41,17 +41,20 @@ public struct APIKeys: ~Copyable {
   ///   - project: 1 to 64 characters of visible ASCII, so that it can stand in a header field.
   ///   - lifetimeSeconds: After which it does not count any more, at most some centuries; nil for
   ///     never.
+  ///   - key: The key itself; a new one by default.
   /// - Returns: The key, which nobody can read again.
-  /// - Throws: `.nameTaken`, `.malformedName`, `.malformedProject`, `.database`.
+  /// - Throws: `.nameTaken`, `.secretTaken`, `.malformedName`, `.malformedProject`, `.database`.
   public func create(
-    name: String, project: String, rights: APIKeyRights, lifetimeSeconds: Int64?
+    name: String, project: String, rights: APIKeyRights, lifetimeSeconds: Int64?,
+    key: APIKey = .random()
   ) throws(APIKeysError) -> APIKey {
     try Self.check(name: name, project: project)
     guard let name = try? APIKeyName(name) else { throw .malformedName }
     let new = NewAPIKey(
       name: name, rights: rights, expiresAt: lifetimeSeconds.map { now + $0 })
-    let key = APIKey.random()
     try inTransaction { () throws(APIKeysError) in
+      let isKnown = try rethrowing { () throws(SQLiteError) in try table.knows(key) }
+      if isKnown { throw .secretTaken }
       let number = try rethrowing { () throws(SQLiteError) in try self.number(of: project) }
       let isTaken = try rethrowing { () throws(SQLiteError) in
         try table.found(named: name.description, in: number) != nil
@@ -85,12 +88,46 @@ public struct APIKeys: ~Copyable {
   /// - Throws: `.noSuchKey`, `.ambiguousName`, `.database`.
   public func revoke(name: String, project: String? = nil) throws(APIKeysError) {
     try inTransaction { () throws(APIKeysError) in
-      let found = try rethrowing { () throws(SQLiteError) in try table.found(named: name) }
-        .filter { project?.hasSameBytes(as: $0.projectName) ?? true }
-      guard let key = found.first else { throw .noSuchKey }
-      guard found.count == 1 else { throw .ambiguousName(projects: found.map(\.projectName)) }
+      let key = try find(name, project)
       try rethrowing { () throws(SQLiteError) in try table.revoke(key.number, now: now) }
     }
+  }
+
+  private func find(_ name: String, _ project: String?) throws(APIKeysError) -> KeyTable.Found {
+    let found = try rethrowing { () throws(SQLiteError) in try table.found(named: name) }
+      .filter { project?.hasSameBytes(as: $0.projectName) ?? true }
+    guard let key = found.first else { throw .noSuchKey }
+    guard found.count == 1 else { throw .ambiguousName(projects: found.map(\.projectName)) }
+    return key
+  }
+
+  /// Makes a key with the name, the project and the rights of another, and a life as long as that had.
+  /// The other one is renamed and counts for a while yet, so that clients can change one by one.
+  ///
+  /// - Parameters:
+  ///   - project: Its project; nil where one project alone has such a key.
+  ///   - graceSeconds: How long the other one counts yet, at most.
+  ///   - handOver: Gives the key to whoever asked for it; when it fails, nothing changes.
+  /// - Returns: The name of the other one from now on, and the Unix second at which it ends.
+  /// - Throws: `.noSuchKey`, `.ambiguousName`, `.notHandedOver`, `.database`.
+  public func rotate(
+    name: String, project: String? = nil, graceSeconds: Int64, handOver: (APIKey) -> Bool
+  ) throws(APIKeysError) -> (oldName: String, endsAt: Int64) {
+    guard let newName = try? APIKeyName(name) else { throw .noSuchKey }
+    var outcome = (oldName: "", endsAt: Int64(0))
+    try inTransaction { () throws(APIKeysError) in
+      let old = try find(name, project)
+      let key = APIKey.random()
+      try rethrowing { () throws(SQLiteError) in
+        outcome = try table.retire(old, named: name, within: graceSeconds, now: now)
+        let new = NewAPIKey(
+          name: newName, rights: old.rights,
+          expiresAt: old.expiresAt.map { now + max(0, $0 - old.createdAt) })
+        try table.insert(key, new, in: old.project, now: now)
+      }
+      guard handOver(key) else { throw .notHandedOver }
+    }
+    return outcome
   }
 
   /// All keys that were ever made, in that order.
@@ -179,6 +216,10 @@ extension APIKeyRecord {
 
 /// Why a key was not made or revoked.
 public enum APIKeysError: Error, Equatable, Sendable {
+  /// The key itself is stored already, perhaps under another name, or was once.
+  case secretTaken
+  /// Nobody took the key.
+  case notHandedOver
   /// A key of the project that is not revoked has the name.
   case nameTaken
   /// No key that is not revoked has the name.

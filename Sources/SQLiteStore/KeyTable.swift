@@ -1,4 +1,5 @@
 internal import Conversations
+internal import Repository
 internal import SQLite
 
 /// The table of API keys, on one connection: what the server and `conversationd keys` change in it.
@@ -7,12 +8,19 @@ final class KeyTable {
   private let selectNamed: Statement
   private let selectInProject: Statement
   private let update: Statement
+  private let selectHash: Statement
+  private let rename: Statement
 
   /// A key that is not revoked.
   struct Found {
     let number: Int64
+    let project: ProjectID
     let projectName: String
-    let isAdmin: Bool
+    let rights: APIKeyRights
+    let createdAt: Int64
+    let expiresAt: Int64?
+
+    var isAdmin: Bool { rights == .admin }
   }
 
   init(_ connection: borrowing Connection) throws(SQLiteError) {
@@ -26,19 +34,55 @@ final class KeyTable {
       """)
     selectNamed = try connection.prepare(
       """
-      SELECT api_keys.number, projects.name, api_keys.is_admin
+      SELECT api_keys.number, projects.name, api_keys.is_admin, api_keys.is_read_only,
+        api_keys.project, api_keys.created_at, api_keys.expires_at
       FROM api_keys JOIN projects ON projects.number = api_keys.project
       WHERE api_keys.name = :name AND api_keys.revoked_at IS NULL ORDER BY projects.name
       """)
     selectInProject = try connection.prepare(
       """
-      SELECT api_keys.number, projects.name, api_keys.is_admin
+      SELECT api_keys.number, projects.name, api_keys.is_admin, api_keys.is_read_only,
+        api_keys.project, api_keys.created_at, api_keys.expires_at
       FROM api_keys INDEXED BY api_keys_by_name
       JOIN projects ON projects.number = api_keys.project
       WHERE api_keys.project = :project AND api_keys.name = :name AND api_keys.revoked_at IS NULL
       """)
     update = try connection.prepare(
       "UPDATE api_keys SET revoked_at = :now WHERE number = :number AND revoked_at IS NULL")
+    selectHash = try connection.prepare("SELECT 1 FROM api_keys WHERE hash = :hash")
+    rename = try connection.prepare(
+      "UPDATE api_keys SET name = :name, expires_at = :expires_at WHERE number = :number")
+  }
+
+  /// Whether a key is stored, also one that is revoked.
+  func knows(_ key: APIKey) throws(SQLiteError) -> Bool {
+    defer { selectHash.reset() }
+    try selectHash.bind(":hash", APIKey.hash(of: key.text))
+    return try selectHash.step()
+  }
+
+  /// Gives a key's name away, and an end to the key.
+  ///
+  /// - Returns: Its name from now on, which says when it ends, and the Unix second of that.
+  func retire(
+    _ key: Found, named name: String, within seconds: Int64, now: Int64
+  ) throws(SQLiteError) -> (oldName: String, endsAt: Int64) {
+    let endsAt = min(key.expiresAt ?? .max, now + seconds)
+    let end = UnixTime.day(of: endsAt)
+    var number = 1
+    var oldName: String
+    repeat {
+      // Of one name several may end on one day.
+      let addition = number == 1 ? " (until \(end))" : " (until \(end), \(number))"
+      let room = APIKeyName.lengthMax - addition.unicodeScalars.count
+      oldName = String(String.UnicodeScalarView(name.unicodeScalars.prefix(room))) + addition
+      number += 1
+    } while try found(named: oldName, in: key.project) != nil
+    rename.bind(":number", key.number)
+    try rename.bind(":name", oldName)
+    rename.bind(":expires_at", endsAt)
+    try rename.run()
+    return (oldName, endsAt)
   }
 
   /// Stores a key.
@@ -90,6 +134,9 @@ extension KeyTable.Found {
   fileprivate init(row: borrowing Statement) {
     number = row.integer(0)
     projectName = row.repairedText(1)
-    isAdmin = row.integer(2) != 0
+    rights = APIKeyRights(isReadOnly: row.integer(3) != 0, isAdmin: row.integer(2) != 0)
+    project = ProjectID(number: row.integer(4))
+    createdAt = row.integer(5)
+    expiresAt = row.isNull(6) ? nil : row.integer(6)
   }
 }

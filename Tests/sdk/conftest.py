@@ -106,10 +106,11 @@ def run(binary, tmp_path):
     """Runs a command that ends by itself."""
 
     def run(*arguments, environment=None, program=binary, **options):
+        stdin = {} if "input" in options else {"stdin": subprocess.DEVNULL}
         return subprocess.run(
             [program, *map(str, arguments)], env=clean_environment(environment),
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=START_SECONDS,
-            **{"cwd": tmp_path, "text": True, **options})
+            timeout=START_SECONDS,
+            **{"cwd": tmp_path, "text": True, "capture_output": True, **stdin, **options})
 
     return run
 
@@ -136,7 +137,7 @@ def keys(run, tmp_path):
 
     def keys(command, *arguments, **options):
         database = tmp_path / "conversations.db"
-        if command == "create" and not database.exists():
+        if command in ("create", "import") and not database.exists():
             assert run("migrate", "--database", database).returncode == 0
         return run("keys", command, "--database", database, *arguments, **options)
 

@@ -18,6 +18,8 @@ COMMANDS = {
         "--config", "--database", "--name", "--project", "--read-only", "--expires"],
     "keys list": ["--config", "--database", "--json"],
     "keys revoke": ["--config", "--database"],
+    "keys rotate": ["--config", "--database", "--project", "--grace"],
+    "keys import": ["--config", "--database", "--name", "--project", "--read-only", "--expires"],
     "migrate": ["--config", "--database", "--json"],
     "check": ["--config", "--database", "--json"],
     "config": ["--config", "--database", "--host", "--port", "--json"],
@@ -28,7 +30,8 @@ SWITCHES = ["--insecure-http", "--json", "--live", "--read-only"]
 MIGRATIONS = sorted(path.stem for path in (REPOSITORY / "migrations").glob("*.sql"))
 # Each opens a database; those that may create it come first.
 CREATING = [["serve", "--port", "0"], ["migrate"]]
-OPENING = [*CREATING, ["keys", "create", "--name", "a"], ["keys", "list"], ["keys", "revoke", "a"], ["check"]]
+OPENING = [*CREATING, ["keys", "create", "--name", "a"], ["keys", "rotate", "a"], ["keys", "list"],
+           ["keys", "revoke", "a"], ["check"]]
 each_command = pytest.mark.parametrize("command", OPENING, ids=" ".join)
 each_creating_command = pytest.mark.parametrize("command", CREATING, ids=" ".join)
 

@@ -76,6 +76,12 @@ struct Failure: Error, CustomStringConvertible {
       let names = projects.map { "'\($0)'" }.joined(separator: ", ")
       self.init(
         .usage, "a key named '\(name)' exists in the projects \(names); name one with --project")
+    case .secretTaken:
+      self.init(
+        .data,
+        "this key is stored already, or was once; 'conversationd keys list' shows how it begins")
+    case .notHandedOver:
+      self.init(.io, "the new key could not be printed, and nothing was changed")
     case .malformedName:
       self.init(
         .usage, "the name of a key is 1 to 64 characters, none of them a control character")

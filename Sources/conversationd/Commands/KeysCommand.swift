@@ -8,14 +8,17 @@ import SQLiteStore
 struct KeysCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "keys",
-    abstract: "Make, list and revoke API keys.",
+    abstract: "Make, rotate, import, list and revoke API keys.",
     discussion: """
       May run beside a server, which sees the change with its next request. Until a key is created, \
       a server needs none and serves loopback addresses only. Once a key has been created, every \
       request needs one, even if that key is revoked. A key belongs to one project and cannot see \
       the data of another.
       """,
-    subcommands: [CreateCommand.self, ListCommand.self, RevokeCommand.self])
+    subcommands: [
+      CreateCommand.self, RotateCommand.self, ImportCommand.self, ListCommand.self,
+      RevokeCommand.self,
+    ])
 
   mutating func run() throws {
     throw MissingCommand(of: Self.self)
@@ -34,69 +37,15 @@ extension KeysCommand {
         """)
 
     @OptionGroup var databaseOptions: DatabaseOptions
-
-    @Option(help: "The name of the key, for people: 1 to 64 characters.")
-    var name: String
-
-    @Option(help: "The project that it belongs to; it is made when it is new.")
-    var project = "default"
-
-    @Flag(help: "Allow GET and HEAD only.")
-    var readOnly = false
-
-    @Flag(
-      help: "Also allow making, listing and revoking the keys of the project over HTTP.")
-    var admin = false
-
-    @Option(
-      help: ArgumentHelp(
-        "How long it counts: a number and s, m, h, d or w, such as 90d; at most 100 years. "
-          + "(default: for ever)",
-        valueName: "duration"))
-    var expires: Lifetime?
-
-    func validate() throws {
-      if readOnly, admin {
-        throw ValidationError("--read-only and --admin exclude each other")
-      }
-    }
-
-    private var rights: APIKeyRights { readOnly ? .readOnly : admin ? .admin : .readWrite }
+    @OptionGroup var options: NewKeyOptions
 
     func run() throws {
       let settings = try databaseOptions.settings()
-      let path = settings.databasePath
-      do {
-        try APIKeys.check(name: name, project: project)
-        guard access(path, F_OK) == 0 || errno != ENOENT else {
-          throw Failure(
-            .unavailable,
-            "database '\(path)' does not exist; 'conversationd migrate' creates it, or name another "
-              + "one with --database")
-        }
-        let isFirst = try !SQLiteStore.hasAPIKeys(path: path)
-        let keys = try settings.openKeys()
-        let key = try keys.create(
-          name: name, project: project, rights: rights, lifetimeSeconds: expires?.seconds)
+      try options.store(.random(), settings) { key in
         try hand(key, settings)
         writeError(
-          "Created the key '\(name)' for project '\(project)' in \(path). Keep it in a safe place: "
-            + "it is not shown again.")
-        if isFirst { writeError("It is the first key: from now on every request needs one.") }
-        warn(of: try keys.otherProjects(than: project))
-      } catch let error as APIKeysError {
-        throw Failure(error, name: name, project: project, database: path)
-      } catch let error as DatabaseError {
-        throw Failure(error, database: path)
-      }
-    }
-
-    /// Who begins to use keys may have conversations that the new key cannot see.
-    private func warn(of others: [(project: String, conversationCount: Int64)]) {
-      for other in others {
-        writeError(
-          "Warning: project '\(other.project)' holds \(other.conversationCount) conversations, which "
-            + "this key cannot see.")
+          "Created the key '\(options.name)' for project '\(options.project)' in "
+            + "\(settings.databasePath). Keep it in a safe place: it is not shown again.")
       }
     }
 
@@ -106,8 +55,9 @@ extension KeysCommand {
         print(key.text)
         try Conversationd.flushOutput()
       } catch {
-        try settings.openKeys().revoke(name: name, project: project)
-        throw Failure(.io, "the key '\(name)' could not be printed and was revoked; make another")
+        try settings.openKeys().revoke(name: options.name, project: options.project)
+        throw Failure(
+          .io, "the key '\(options.name)' could not be printed and was revoked; make another")
       }
     }
   }
@@ -233,7 +183,7 @@ struct Lifetime: ExpressibleByArgument {
 }
 
 extension Settings {
-  fileprivate func openKeys(readOnly: Bool = false) throws(Failure) -> APIKeys {
+  func openKeys(readOnly: Bool = false) throws(Failure) -> APIKeys {
     do {
       return try APIKeys(
         path: databasePath, busyTimeoutMilliseconds: sqlite.busyTimeoutMilliseconds,
