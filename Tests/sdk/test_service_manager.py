@@ -119,7 +119,8 @@ def test_a_socket_that_others_can_reach_needs_keys(activate, tmp_path):
         assert process.wait(STOP_SECONDS) == 78
     log = (tmp_path / "server.log").read_text(encoding="utf-8")
     assert log.startswith(
-        "Error: socket 3 of LISTEN_FDS: only loopback addresses are served, since there is no API key")
+        "Error: socket 3 of LISTEN_FDS: only loopback addresses are served, since there is no API "
+        "key")
     assert not (tmp_path / "a.db").exists()
 
 
@@ -150,7 +151,8 @@ class Manager:
     def next(self):
         """The next message, as a dictionary, and WATCHDOG left out."""
         while True:
-            message = dict(line.split("=", 1) for line in self.socket.recv(4096).decode().split("\n"))
+            lines = self.socket.recv(4096).decode().split("\n")
+            message = dict(line.split("=", 1) for line in lines)
             if message != {"WATCHDOG": "1"}:
                 return message
 

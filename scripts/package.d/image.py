@@ -1,4 +1,4 @@
-"""The OCI image, made without a container engine: Debian's packages with the libraries, and ours."""
+"""The OCI image, made without a container engine, of Debian's packages and of ours."""
 
 import io
 import os
@@ -15,7 +15,8 @@ SUITE = "bookworm"
 USER = 65532
 # What nobody looks at in a container.
 LEFT_OUT = ["usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/lintian",
-            "usr/lib/systemd", "usr/lib/sysusers.d", "usr/lib/tmpfiles.d", "lib/systemd", "etc/conversationd",
+            "usr/lib/systemd", "usr/lib/sysusers.d", "usr/lib/tmpfiles.d", "lib/systemd",
+            "etc/conversationd",
             "usr/share/bash-completion", "usr/share/zsh", "usr/share/fish"]
 PASSWD = (f"root:x:0:0:root:/:/sbin/nologin\n"
           f"conversationd:x:{USER}:{USER}:conversationd:/data:/sbin/nologin\n")
