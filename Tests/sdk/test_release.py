@@ -1,6 +1,8 @@
 """`scripts/release` and docs/releasing.md are about the same steps."""
 
+import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -27,6 +29,18 @@ def test_a_step_that_nobody_confirms_ends_it():
     result = release("--from", "5")
     assert result.returncode == 1
     assert result.stdout.startswith("5. A person has read it\n") and "6." not in result.stdout
+
+
+def test_a_tree_of_which_git_tells_nothing_is_not_released(tmp_path):
+    for name in ("scripts/release", "docs/releasing.md", "Sources/conversationd/Version.swift"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        shutil.copy(REPOSITORY / name, tmp_path / name)
+    result = subprocess.run(
+        [tmp_path / "scripts/release"], capture_output=True, text=True, timeout=60,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)})
+    assert result.returncode == 1
+    assert result.stderr.endswith("release: git does not tell what changed\n")
 
 
 @pytest.mark.parametrize("arguments", [["--from"], ["--from", "0"], ["--from", "8"], ["--all"]])
