@@ -1,6 +1,7 @@
 """The OCI image, made without a container engine, of Debian's packages and of ours."""
 
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ import deb
 CONTAINERFILE = deb.ROOT / "deploy/Containerfile"
 SETTINGS = deb.ROOT / "deploy/container.yaml"
 SUITE = "bookworm"
+# As deploy/compose.yaml names it.
+NAME = "localhost/conversationd"
 USER = 65532
 # What nobody looks at in a container.
 LEFT_OUT = ["usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/lintian",
@@ -105,7 +108,7 @@ def build_from(containerfile, work, version, epoch):
     """Builds the image, and puts it into a layout."""
     storage = ["--storage-driver=vfs", f"--root={work}/storage", f"--runroot={work}/run"]
     run = {"check": True, "stdout": subprocess.DEVNULL}
-    name = f"localhost/conversationd:{version}"
+    name = f"{NAME}:{version}"
     subprocess.run(
         ["buildah", *storage, "build", "--isolation=chroot", "--format=oci", f"--timestamp={epoch}",
          f"--label=org.opencontainers.image.version={version}",
@@ -115,10 +118,12 @@ def build_from(containerfile, work, version, epoch):
     for tag in (version, "latest"):
         subprocess.run(
             ["buildah", *storage, "push", "--quiet", name,
-             f"oci:{work}/layout:conversationd:{tag}"], **run)
+             f"oci:{work}/layout:{NAME}:{tag}"], **run)
 
 
 def pack(layout, archive, epoch):
+    """Packs an OCI layout, with what `docker load` asks for beside it."""
+    describe_for_docker(layout)
     with tarfile.open(archive, "w", format=tarfile.GNU_FORMAT) as packed:
         for path in [layout / "oci-layout", layout / "index.json", *sorted(
                 path for path in layout.rglob("*") if path.is_file()
@@ -127,3 +132,23 @@ def pack(layout, archive, epoch):
             entry = tarfile.TarInfo(str(path.relative_to(layout)))
             entry.size, entry.mtime, entry.mode = len(data), epoch, 0o644
             packed.addfile(entry, io.BytesIO(data))
+
+
+def describe_for_docker(layout):
+    """Adds what `docker save` adds to a layout, and its image stores read: the name for containerd,
+    and `manifest.json` for the older store, which does not know the layout."""
+    index = json.loads((layout / "index.json").read_text(encoding="utf-8"))
+    names = []
+    for entry in index["manifests"]:
+        names.append(entry["annotations"]["org.opencontainers.image.ref.name"])
+        entry["annotations"]["io.containerd.image.name"] = names[-1]
+    (layout / "index.json").write_text(json.dumps(index), encoding="utf-8")
+    manifest = json.loads((layout / blob(index["manifests"][0])).read_text(encoding="utf-8"))
+    (layout / "manifest.json").write_text(json.dumps([{
+        "Config": blob(manifest["config"]), "RepoTags": names,
+        "Layers": [blob(layer) for layer in manifest["layers"]]}]), encoding="utf-8")
+
+
+def blob(descriptor):
+    """The path of what a descriptor is of."""
+    return "blobs/" + descriptor["digest"].replace(":", "/")

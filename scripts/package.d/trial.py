@@ -285,9 +285,14 @@ def unpack(path, root, version):
         index = json.load(packed.extractfile("index.json"))
         tags = {entry["annotations"]["org.opencontainers.image.ref.name"]: entry["digest"]
                 for entry in index["manifests"]}
-        names = {f"conversationd:{version}", "conversationd:latest"}
+        names = {f"{image.NAME}:{version}", f"{image.NAME}:latest"}
         check(set(tags) == names and len(set(tags.values())) == 1, f"the tags are {tags}")
         manifest = json.load(read(next(iter(tags.values()))))
+        described, = json.load(packed.extractfile("manifest.json"))
+        check(set(described["RepoTags"]) == names
+              and described["Config"] == image.blob(manifest["config"])
+              and described["Layers"] == [image.blob(each) for each in manifest["layers"]],
+              f"for Docker it is {described}")
         for layer in manifest["layers"]:
             with tarfile.open(fileobj=read(layer["digest"])) as files:
                 # As every version of Python knows it: these archives are ours.
