@@ -23,7 +23,13 @@ FILES = """\
 ./usr/share/doc/conversationd/NEWS.gz
 ./usr/share/doc/conversationd/changelog.gz
 ./usr/share/doc/conversationd/copyright
+./usr/share/doc/conversationd/examples/Caddyfile
+./usr/share/doc/conversationd/examples/alerts.yml
+./usr/share/doc/conversationd/examples/compose.yaml
+./usr/share/doc/conversationd/examples/container.yaml
 ./usr/share/doc/conversationd/examples/conversationd.yaml
+./usr/share/doc/conversationd/examples/grafana.json
+./usr/share/doc/conversationd/examples/nginx.conf
 ./usr/share/doc/conversationd/examples/port-443.conf
 ./usr/share/fish/vendor_completions.d/conversationd.fish
 ./usr/share/man/man1/conversationd.1.gz
@@ -136,6 +142,22 @@ def test_its_scripts_are_of_the_plain_shell_and_do_nothing_for_other_words(tree,
     for arguments in (["-n", path], [path, "failed-upgrade"]):
         result = subprocess.run(["/bin/sh", *arguments], env={"PATH": "/nowhere"})
         assert result.returncode == 0
+
+
+def test_a_purge_empties_a_mount_point_and_succeeds(tree, tmp_path):
+    data, programs = tmp_path / "data", tmp_path / "programs"
+    (data / "folder").mkdir(parents=True)
+    (data / "folder" / "file").touch()
+    programs.mkdir()
+    (programs / "find").symlink_to("/usr/bin/find")
+    # As it fails for a folder that something is mounted on.
+    (programs / "rmdir").write_text("#!/bin/sh\nexit 1\n", encoding="ascii")
+    (programs / "rmdir").chmod(0o755)
+    script = (tree / "DEBIAN/postrm").read_text(encoding="ascii")
+    script = script.replace("/var/lib/conversationd", str(data))
+    result = subprocess.run(["/bin/sh", "-c", script, "postrm", "purge"],
+                            env={"PATH": str(programs)})
+    assert result.returncode == 0 and list(data.iterdir()) == []
 
 
 def test_the_manual_names_every_command_and_every_option(tree, run):

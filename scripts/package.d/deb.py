@@ -23,6 +23,9 @@ DESCRIPTION = """\
 # The first is started when it is installed; the others are for whoever enables them.
 UNITS = ["conversationd.service", "conversationd.socket", "conversationd-backup.service",
          "conversationd-backup.timer"]
+EXAMPLES = ["config/conversationd.yaml", "config/port-443.conf", "deploy/Caddyfile",
+            "deploy/alerts.yml", "deploy/compose.yaml", "deploy/container.yaml",
+            "deploy/grafana.json", "deploy/nginx.conf"]
 # Either systemd itself, or the two programs of it alone, as in a container.
 SYSTEMD = ["systemd | systemd-standalone-sysusers | systemd-sysusers",
            "systemd | systemd-standalone-tmpfiles | systemd-tmpfiles"]
@@ -121,8 +124,8 @@ def place_documents(tree, version, maintainer, epoch):
         "  * What is new is in /usr/share/doc/conversationd/NEWS.gz.\n\n"
         f" -- {maintainer}  {email.utils.formatdate(epoch)}\n")
     write_compressed(folder / "NEWS.gz", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
-    for name in ("conversationd.yaml", "port-443.conf"):
-        copy(ROOT / "config" / name, folder / "examples" / name)
+    for name in EXAMPLES:
+        copy(ROOT / name, folder / "examples" / Path(name).name)
 
 
 def place_control(tree, version, maintainer):
