@@ -67,7 +67,7 @@ def test_the_settings_of_the_image_serve(start, tmp_path):
     text = (DEPLOY / "container.yaml").read_text(encoding="utf-8")
     assert "path: /data/conversations.db" in text and "host: 0.0.0.0" in text
     (tmp_path / "container.yaml").write_text(
-        text.replace("/data/", f"{tmp_path}/").replace("127.0.0.1:9090", f"unix:{tmp_path}/m"),
+        text.replace("/data/", f"{tmp_path}/").replace("127.0.0.1:9180", f"unix:{tmp_path}/m"),
         encoding="utf-8")
     server = start("--config", str(tmp_path / "container.yaml"), "--insecure-http", database=False)
     assert server.request("GET", "/v1/conversations").status == 401

@@ -183,13 +183,13 @@ class Page:
         (programs / "conversationd").symlink_to(binary)
         path = f"{programs}:{os.environ['PATH']}"
         # Others may use the ports that the pages name.
-        self.ports = {"8080": port, "8443": free_port(), "9090": free_port()}
+        self.ports = {"8080": port, "8443": free_port(), "9180": free_port()}
         self.shell = Shell(folder, clean_environment({
             "PATH": path, "HOME": str(folder), "CONVERSATIOND_HTTP_PORT": str(port)}))
         self.names = {}
 
     def here(self, text):
-        return re.sub(r"\b(8080|8443|9090)\b", lambda match: str(self.ports[match[0]]), text)
+        return re.sub(r"\b(8080|8443|9180)\b", lambda match: str(self.ports[match[0]]), text)
 
     def run(self, block, shown, place):
         run = getattr(self, f"run_{block.language}", None)
