@@ -120,6 +120,12 @@ public struct Connection: ~Copyable {
 
   private func send(_ call: Call) throws(PostgreSQLError) {
     let parameters = call.parameters
+    guard parameters.bytes.count <= Self.parametersBytesMax else {
+      // What was sent before it cannot be taken back.
+      throw PostgreSQLError(
+        sqlState: nil, message: "the parameters of a statement are too large",
+        isConnectionLost: true)
+    }
     let count = parameters.ends.count
     let code = parameters.bytes.withUnsafeBufferPointer { bytes in
       bytes.withMemoryRebound(to: CChar.self) { bytes in
@@ -143,6 +149,9 @@ public struct Connection: ~Copyable {
     }
     guard code == 1 else { throw lost() }
   }
+
+  /// PostgreSQL takes messages of 1 GiB at most.
+  private static let parametersBytesMax = 1_000_000_000
 
   /// The address of an empty text. Never freed, and never written to, so threads may share it.
   private nonisolated(unsafe) static let nothing = UnsafePointer(strdup("")!)

@@ -14,7 +14,9 @@ public struct DatabaseURL: Sendable, CustomStringConvertible {
   }
 
   private static let schemes = ["postgresql://", "postgres://"]
-  private static let secrets: Set<String> = ["password", "sslpassword"]
+  private static let secrets: Set<String> = [
+    "password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key",
+  ]
 
   /// Whether a text is meant as such a URI.
   public static func isURL(_ text: String) -> Bool {
@@ -29,7 +31,9 @@ public struct DatabaseURL: Sendable, CustomStringConvertible {
     guard let scheme = Self.schemes.first(where: text.hasPrefix) else { throw .otherScheme }
     // libpq would take the password for a host, a port or a database then, and show it in errors.
     let place = text.dropFirst(scheme.count).prefix { $0 != "?" }
-    if place.drop(while: { $0 != "/" }).contains("@") { throw .unescapedPassword }
+    let isAmbiguous =
+      place.drop(while: { $0 != "/" }).contains("@") || place.count { $0 == "@" } > 1
+    if isAmbiguous { throw .unescapedPassword }
     let library: Library
     do {
       library = try Library.load()
@@ -113,7 +117,7 @@ public enum DatabaseURLError: Error, Equatable, Sendable, CustomStringConvertibl
     switch self {
     case .otherScheme: "the URL does not begin with postgresql://"
     case .unescapedPassword:
-      "the URL has an '@' after a '/': in a user name or a password, percent-encode '/' as %2F and "
+      "the URL has two '@', or one after a '/': in a user name or a password, write '/' as %2F and "
         + "'@' as %40"
     case .malformedPort: "a port in the URL is not a number from 0 to 65535"
     case .malformed:

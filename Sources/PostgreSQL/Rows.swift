@@ -25,9 +25,6 @@ public final class Rows {
   /// What the server calls the statement that it ran: `COMMIT`, `INSERT 0 1`.
   public var command: String { String(cString: functions.PQcmdStatus(result)!) }
 
-  /// How many rows the statement inserted, updated, deleted or answered.
-  public var affectedCount: Int { Int(String(cString: functions.PQcmdTuples(result)!)) ?? 0 }
-
   /// Whether a value is NULL.
   public func isNull(_ row: Int, _ column: Int) -> Bool {
     functions.PQgetisnull(result, Int32(row), Int32(column)) == 1

@@ -11,8 +11,11 @@ enum KeyStatements {
     FROM api_keys AS a JOIN projects AS p ON p.number = a.project
     """
 
-  /// Whether a project has a key with a name, the next number, and the project's name. Two programs
-  /// that make keys at once get the same number, and the later one's insertion fails and runs again.
+  /// Lets one program at a time make keys: the next number is read behind this lock. The project
+  /// `default` is always there.
+  static let begin = Call.once("SELECT 1 FROM projects WHERE number = 1 FOR UPDATE")
+
+  /// Whether a project has a key with a name, the next number, and the project's name.
   static func prepare(_ name: String, in project: Int64) -> Call {
     .once(
       """

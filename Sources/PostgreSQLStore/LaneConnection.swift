@@ -18,10 +18,14 @@ final class LaneConnection {
 
   /// Runs statements; a connection that is lost meanwhile is closed.
   ///
-  /// - Precondition: It is open.
+  /// - Throws: Also when there is none: what ran before may have lost it.
   func run(
     _ calls: [Call], within timeout: Duration = Patience.answering
   ) throws(PostgreSQLError) -> [Rows] {
+    guard isOpen else {
+      throw PostgreSQLError(
+        sqlState: nil, message: "the connection was lost", isConnectionLost: true)
+    }
     do {
       return try connection!.run(calls, within: timeout)
     } catch {
@@ -30,6 +34,8 @@ final class LaneConnection {
       throw error
     }
   }
+
+  private static let answeringMin = Duration.seconds(2)
 
   /// Whether there is a connection that was not lost yet.
   var isOpen: Bool { connection != nil }
@@ -44,7 +50,9 @@ final class LaneConnection {
   func open(until deadline: ContinuousClock.Instant) throws(PostgreSQLStoreError) {
     while connection == nil {
       do {
-        connection = try settings.open()
+        // Not so short that a busy server is given up at once.
+        let left = max(ContinuousClock.now.duration(to: deadline), Self.answeringMin)
+        connection = try settings.open(within: min(left, Patience.answering))
         if wasOpened { counters.reconnects.add(1, ordering: .relaxed) }
         wasOpened = true
       } catch {

@@ -58,6 +58,7 @@ public struct PostgreSQLKeys: ~Copyable {
   ) throws(PostgreSQLKeysError) {
     let now = now
     try inTransaction { connection throws(PostgreSQLKeysError) in
+      _ = try connection.asked([KeyStatements.begin])
       _ = try connection.asked([
         .once(
           """

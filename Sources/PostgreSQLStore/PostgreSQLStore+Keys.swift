@@ -10,8 +10,9 @@ extension PostgreSQLStore {
     let key = APIKey.random()
     let name = new.name.description
     let record = try await write(
-      resources: [.apiKeys(project.number)],
+      resources: [.apiKeys],
       ask: { questions in
+        questions.others.append((questions.request, KeyStatements.begin))
         questions.others.append(
           (questions.request, KeyStatements.prepare(name, in: project.number)))
       },
@@ -34,7 +35,7 @@ extension PostgreSQLStore {
   ) async throws(RepositoryError) {
     guard !name.utf8.contains(0) else { throw .apiKey(.notFound(name)) }
     try await write(
-      resources: [.apiKeys(project.number)],
+      resources: [.apiKeys],
       ask: { questions in
         questions.others.append((questions.request, KeyStatements.find(name, in: project.number)))
       },

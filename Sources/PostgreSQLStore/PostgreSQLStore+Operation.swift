@@ -69,7 +69,12 @@ extension PostgreSQLStore {
   /// Forgets idempotency keys that are too old, in small steps between which other writes run.
   public func forgetOldIdempotencyKeys() async throws(RepositoryError) {
     let oldest = try await databaseSeconds() - Int64(settings.shared.idempotencySeconds)
-    while try await hasIdempotencyKeys(through: oldest), !Task.isCancelled {
+    var left = Int64.max
+    while !Task.isCancelled {
+      let count = try await idempotencyKeyCount(through: oldest)
+      // What somebody has locked stays for the next time.
+      guard count > 0, count < left || count >= Self.countedMax else { return }
+      left = count
       try await write(
         resources: [], ask: { _ in },
         decide: { _, changes in
@@ -96,11 +101,19 @@ extension PostgreSQLStore {
     ) { $0.add(oldest) }
   }
 
-  private func hasIdempotencyKeys(through oldest: Int64) async throws(RepositoryError) -> Bool {
+  /// How many keys are that old, counted up to `countedMax` of each kind.
+  private func idempotencyKeyCount(through oldest: Int64) async throws(RepositoryError) -> Int64 {
     try await query { session throws(RepositoryError) in
-      try session.run([QueryStatements.hasOldKeys.call { $0.add(oldest) }])[0].bool(0, 0)
+      try session.run([
+        QueryStatements.countOldKeys.call {
+          $0.add(oldest)
+          $0.add(Self.countedMax)
+        }
+      ])[0].int64(0, 0)
     }
   }
+
+  private static let countedMax: Int64 = 1000
 
   private func databaseSeconds() async throws(RepositoryError) -> Int64 {
     if let clock { return clock() / 1_000_000 }

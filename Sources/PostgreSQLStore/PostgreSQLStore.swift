@@ -1,6 +1,5 @@
 public import Conversations
 internal import Dispatch
-internal import Glibc
 public import PostgreSQL
 public import Repository
 internal import Synchronization
@@ -91,9 +90,8 @@ public final class PostgreSQLStore: Store {
     self.clock = clock
     let (counters, health, keyUses, isCutOff) = (counters, health, keyUses, isCutOff)
     let readLanes = (0..<settings.readLanes).map { _ in
-      LookUpLane(.reading(url), counters: counters, keyUses: keyUses, health: health) {
-        clock.map { $0() / 1_000_000 } ?? Int64(time(nil))
-      }
+      LookUpLane(
+        .reading(url), counters: counters, keyUses: keyUses, health: health, clock: clock)
     }
     let writeLanes = (0..<settings.writeLanes).map { _ in
       WriteLane(

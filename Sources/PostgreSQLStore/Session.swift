@@ -4,7 +4,7 @@ internal import Repository
 /// How the connections of a store are opened.
 struct SessionSettings: Sendable {
   let url: DatabaseURL
-  /// What is set in each session, beside what all of them have.
+  /// What is set in each session.
   let script: String
   /// What is prepared in each session.
   let statements: [Statement]
@@ -14,14 +14,15 @@ struct SessionSettings: Sendable {
   /// whole tables, joins that begin with one, and dear look-ups in an index are what would lead a
   /// planner to them that finds the tables still small.
   private static let common = """
-    SET plan_cache_mode = force_generic_plan;
-    SET enable_hashjoin = off;
-    SET enable_mergejoin = off;
-    SET enable_seqscan = off;
-    SET enable_bitmapscan = off;
-    SET random_page_cost = 0.1;
-    SET jit = off;
-    SET client_min_messages = warning;
+    SET plan_cache_mode = force_generic_plan
+    SET enable_hashjoin = off
+    SET enable_mergejoin = off
+    SET enable_seqscan = off
+    SET enable_bitmapscan = off
+    SET random_page_cost = 0.1
+    SET jit = off
+    SET client_min_messages = warning
+
     """
 
   /// Sessions that write. What a program that hangs holds is free again after seconds.
@@ -29,10 +30,10 @@ struct SessionSettings: Sendable {
     SessionSettings(
       url: url,
       script: common + """
-        SET conversationd.lane = 'on';
-        SET lock_timeout = '3s';
-        SET idle_in_transaction_session_timeout = '5s';
-        SET statement_timeout = '10s';
+        SET conversationd.lane = 'on'
+        SET lock_timeout = '3s'
+        SET idle_in_transaction_session_timeout = '5s'
+        SET statement_timeout = '10s'
         """, statements: WriteStatements.all)
   }
 
@@ -41,8 +42,8 @@ struct SessionSettings: Sendable {
     SessionSettings(
       url: url,
       script: common + """
-        SET default_transaction_read_only = on;
-        SET statement_timeout = '5s';
+        SET default_transaction_read_only = on
+        SET statement_timeout = '5s'
         """, statements: LookUpStatements.all)
   }
 
@@ -51,18 +52,22 @@ struct SessionSettings: Sendable {
     SessionSettings(
       url: url,
       script: common + """
-        SET default_transaction_read_only = on;
-        SET idle_in_transaction_session_timeout = '5s';
-        SET statement_timeout = \(timeoutMilliseconds);
+        SET default_transaction_read_only = on
+        SET idle_in_transaction_session_timeout = '5s'
+        SET statement_timeout = \(timeoutMilliseconds)
         """, statements: QueryStatements.all)
   }
 
   /// Opens a connection and prepares all that runs on it.
   ///
   /// - Throws: Why it cannot be used, also when a newer program has taken the schema over.
-  func open() throws(PostgreSQLStoreError) -> Connection {
+  ///
+  /// - Parameter timeout: How long the server may take to answer, once it is connected to.
+  func open(
+    within timeout: Duration = Patience.answering
+  ) throws(PostgreSQLStoreError) -> Connection {
     var connection = try Session.open(url)
-    guard let state = try SchemaState.read(connection: &connection) else {
+    guard let state = try SchemaState.read(connection: &connection, within: timeout) else {
       throw .notMigrated(newestKnown: Migrator.newestVersion)
     }
     try state.require()
@@ -70,8 +75,9 @@ struct SessionSettings: Sendable {
       throw .notMigrated(newestKnown: Migrator.newestVersion)
     }
     do {
-      try connection.execute(script)
-      try connection.prepare(statements)
+      let settings = script.split(separator: "\n").map { Call.once(String($0)) }
+      _ = try connection.run(settings, within: timeout)
+      try connection.prepare(statements, within: timeout)
     } catch {
       throw PostgreSQLStoreError(error)
     }

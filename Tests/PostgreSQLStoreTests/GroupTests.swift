@@ -76,6 +76,32 @@ import Testing
     await store.close()
   }
 
+  @Test func `one request that ends its session again and again holds up no other`() async throws {
+    try database.execute(
+      """
+      CREATE FUNCTION leave() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$;
+      CREATE TRIGGER left_at BEFORE INSERT ON pairs FOR EACH ROW
+        WHEN (NEW.value = 'bad') EXECUTE FUNCTION leave()
+      """)
+    let store = try database.store(writeLanes: 1)
+    let results = await withTaskGroup(of: RepositoryError?.self) { tasks in
+      for n in 0..<20 {
+        tasks.addTask {
+          await repositoryError { try await store.create(["a": n == 7 ? "bad" : "good"]) }
+        }
+      }
+      return await tasks.reduce(into: []) { $0.append($1) }
+    }
+    #expect(results.filter { $0 == nil }.count == 19)
+    guard case .unavailable(.unreachable) = results.compactMap(\.self).first else {
+      Issue.record("not unreachable: \(results)")
+      return
+    }
+    #expect(try database.number("SELECT count(*) FROM conversations") == 19)
+    await store.close()
+  }
+
   @Test func `a row that somebody holds is waited for, and then refused`() async throws {
     let store = try database.store()
     let id = try await store.create().id

@@ -127,7 +127,7 @@ import Testing
       ], within: .seconds(10))[0]
     // 50 conversations of a user, 100 escalated ones: a step or two for each, and condition.
     #expect(steps.int64(0, 5) <= Int64(2 * 100 * pairs.count))
-    walk.goOn(steps, 0, from: 1, isFull: false)
+    walk.goOn(steps, 0, from: 1, isLimited: false, isFull: false)
     #expect(walk.isAtEnd)
   }
 }

@@ -66,7 +66,6 @@ enum {
   F(int, PQresultStatus, (const PGresult *result))                                                 \
   F(char *, PQresultErrorField, (const PGresult *result, int field))                               \
   F(char *, PQcmdStatus, (PGresult * result))                                                      \
-  F(char *, PQcmdTuples, (PGresult * result))                                                      \
   F(int, PQntuples, (const PGresult *result))                                                      \
   F(int, PQgetisnull, (const PGresult *result, int row, int column))                               \
   F(int, PQgetlength, (const PGresult *result, int row, int column))                               \

@@ -95,7 +95,7 @@ extension ConversationReader {
     for row in 0..<rows.count where rows.bool(row, 4) && !rows.isNull(row, 0) {
       gathered.append(rows.bytes(row, 0))
     }
-    walk.goOn(rows, rows.count - 1, from: 5, isFull: false)
+    walk.goOn(rows, rows.count - 1, from: 5, isLimited: false, isFull: false)
     return walk.isAtEnd
   }
 
@@ -115,7 +115,7 @@ extension ConversationReader {
     ])[0]
     var page = ConversationPage()
     for row in 0..<rows.count { read(rows, row, into: &page) }
-    page.endIfFull(query)
+    page.endIfFull(query, rowCount: rows.count)
     return page
   }
 

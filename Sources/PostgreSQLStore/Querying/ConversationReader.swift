@@ -48,8 +48,11 @@ struct ConversationReader {
           let rows = try session.run([
             QueryStatements.walk(direction).call { walk.add(to: &$0, project, hitsMax: left) }
           ])[0]
-          for row in 0..<rows.count where rows.bool(row, 4) { read(rows, row, into: &page) }
-          walk.goOn(rows, rows.count - 1, from: 5, isFull: page.listed.count > query.limit)
+          let hits = (0..<rows.count).filter { rows.bool($0, 4) }
+          for row in hits { read(rows, row, into: &page) }
+          walk.goOn(
+            rows, rows.count - 1, from: 5, isLimited: Int64(hits.count) == left,
+            isFull: page.listed.count > query.limit)
         }
         page.endIfFull(query)
         return page
@@ -57,7 +60,7 @@ struct ConversationReader {
     }
     let rows = try session.run([simple.list(direction, self, limit: limit)])[0]
     for row in 0..<rows.count { read(rows, row, into: &page) }
-    page.endIfFull(query)
+    page.endIfFull(query, rowCount: rows.count)
     return page
   }
 
@@ -79,7 +82,7 @@ struct ConversationReader {
               }
             ])[0]
             value += Int(rows.int64(0, 0))
-            walk.goOn(rows, 0, from: 1, isFull: value > limit)
+            walk.goOn(rows, 0, from: 1, isLimited: false, isFull: value > limit)
           }
         }
       }
@@ -125,10 +128,11 @@ struct ConversationReader {
 
 extension ConversationPage {
   /// Takes away the conversation after the last one of the page.
-  mutating func endIfFull(_ query: ConversationQuery) {
-    guard listed.count > query.limit else { return }
-    listed.removeLast(listed.count - query.limit)
-    hasMore = true
+  ///
+  /// - Parameter rowCount: How many rows were read, those included that cannot be shown.
+  mutating func endIfFull(_ query: ConversationQuery, rowCount: Int = 0) {
+    hasMore = max(listed.count, rowCount) > query.limit
+    if listed.count > query.limit { listed.removeLast(listed.count - query.limit) }
   }
 }
 
@@ -250,9 +254,14 @@ struct Walk {
 
   /// Takes over the last step of a piece: `id`, `beyond`, `turn`, `agreed`, `n`, from a column on.
   ///
-  /// - Parameter isFull: Whether all that was looked for is found.
-  mutating func goOn(_ rows: Rows, _ row: Int, from column: Int, isFull: Bool) {
-    guard !isFull, row >= 0, rows.int64(row, column + 4) == Int64(ConversationReader.stepsMax)
+  /// - Parameters:
+  ///   - isLimited: Whether the piece ended since it had found as many as it was to find.
+  ///   - isFull: Whether all that was looked for is found.
+  mutating func goOn(
+    _ rows: Rows, _ row: Int, from column: Int, isLimited: Bool, isFull: Bool
+  ) {
+    guard !isFull, row >= 0,
+      isLimited || rows.int64(row, column + 4) == Int64(ConversationReader.stepsMax)
     else {
       // A piece that made fewer steps found no further one.
       isAtEnd = true

@@ -19,6 +19,7 @@ struct QuerySession {
   /// When the query has to end.
   let deadline: ContinuousClock.Instant
   fileprivate let isCutOff: @Sendable () -> Bool
+  fileprivate var isInSnapshot = false
 
   /// Whether the query has to end.
   var isOver: Bool { .now >= deadline || isCutOff() }
@@ -41,23 +42,28 @@ struct QuerySession {
   func run(_ calls: [Call]) throws(RepositoryError) -> [Rows] {
     guard !isOver else { throw .queryTimeout }
     do {
-      return try connection.run(calls)
+      let left = ContinuousClock.now.duration(to: deadline)
+      return try connection.run(calls, within: max(Patience.answering, left + .seconds(5)))
     } catch {
       if error.kind == .cancelled { throw .queryTimeout }
       throw RepositoryError(error)
     }
   }
 
-  /// Runs `body` in one transaction that sees the database as of one moment.
+  /// Runs `body` in one transaction that sees the database as of one moment, also inside another
+  /// such one.
   func inSnapshot<Value>(
     _ body: (QuerySession) throws(RepositoryError) -> Value
   ) throws(RepositoryError) -> Value {
+    if isInSnapshot { return try body(self) }
     _ = try run([QueryStatements.begin.call()])
     // It only reads: there is nothing that its end could fail to store.
     defer {
       if connection.isOpen { _ = try? connection.run([QueryStatements.rollback.call()]) }
     }
-    return try body(self)
+    var session = self
+    session.isInSnapshot = true
+    return try body(session)
   }
 }
 
@@ -84,6 +90,11 @@ final class QueryLane: @unchecked Sendable {
 
   func run(_ queries: [Query]) {
     for query in queries {
+      // One that has waited for too long, or that nobody waits for any more, needs no connection.
+      if isCutOff() || .now >= query.deadline {
+        query.refuse(isCutOff() ? .unavailable(.closed) : .queryTimeout)
+        continue
+      }
       do {
         try connection.open(until: query.deadline)
         query.run(

@@ -6,7 +6,7 @@ internal import PostgreSQL
 enum QueryStatements {
   static let all =
     [
-      begin, rollback, findActivity, findKey, findValue, findKeys, hasOldKeys, findItemPlaces,
+      begin, rollback, findActivity, findKey, findValue, findKeys, countOldKeys, findItemPlaces,
       hasKeys, countPair, countAll,
     ]
     + WalkDirection.allCases.flatMap { direction in
@@ -290,11 +290,15 @@ enum QueryStatements {
 
   static let hasKeys = Statement("has_api_keys", "SELECT EXISTS (SELECT 1 FROM api_keys)")
 
-  static let hasOldKeys = Statement(
-    "has_old_idempotency_keys",
+  static let countOldKeys = Statement(
+    "count_old_idempotency_keys",
     """
-    SELECT EXISTS (SELECT 1 FROM idempotency_keys WHERE created_at <= $1::bigint)
-      OR EXISTS (SELECT 1 FROM append_idempotency_keys WHERE created_at <= $1::bigint)
+    SELECT
+      (SELECT count(*) FROM (
+        SELECT 1 FROM idempotency_keys WHERE created_at <= $1::bigint LIMIT $2::bigint) AS k)
+      + (SELECT count(*) FROM (
+        SELECT 1 FROM append_idempotency_keys WHERE created_at <= $1::bigint LIMIT $2::bigint
+      ) AS k)
     """)
 }
 

@@ -110,7 +110,7 @@ struct SchemaState: Equatable {
   /// - Returns: nil when there is none yet.
   /// - Throws: `.foreign` when there are other tables instead.
   static func read(
-    connection: inout Connection
+    connection: inout Connection, within timeout: Duration = .seconds(30)
   ) throws(PostgreSQLStoreError) -> SchemaState? {
     do {
       let tables = try connection.run(
@@ -121,14 +121,14 @@ struct SchemaState: Equatable {
             WHERE relnamespace = to_regnamespace(quote_ident(current_schema()))
               AND relkind IN ('r', 'p')
             """)
-        ], within: .seconds(30))[0]
+        ], within: timeout)[0]
       guard tables.int64(0, 1) == 1 else {
         if tables.int64(0, 0) == 0 { return nil }
         throw PostgreSQLStoreError.foreign
       }
       let rows = try connection.run(
         [.once("SELECT version, oldest_program FROM schema_state WHERE one = 1")],
-        within: .seconds(30))[0]
+        within: timeout)[0]
       guard rows.count == 1 else { return nil }
       return SchemaState(
         version: Int(rows.int64(0, 0)), oldestProgram: Int(rows.int64(0, 1)))

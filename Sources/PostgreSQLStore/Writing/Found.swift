@@ -169,6 +169,16 @@ struct Found {
     }
   }
 
+  /// How many bytes the requests of the group copy, or repeat: of repeats nobody knows before they are
+  /// read.
+  func copiedBytes(_ questions: Questions) -> Int {
+    let copied = questions.copied.reduce(0) { $0 + (places[$1.key]?.byteCount ?? 0) }
+    return copied + replays(questions).count * Self.replayedBytes
+  }
+
+  /// What a repeated append is taken to bring.
+  private static let replayedBytes = 1 << 20
+
   /// The originals whose content is read: of each request, as many as it may copy.
   private func copies(_ questions: Questions) -> [NameKey] {
     var keys: Set<NameKey> = []

@@ -11,7 +11,7 @@ struct Questions {
   var items: [ItemKey] = []
   /// The newest items of a project that have these ids, by request: copies may be made of them.
   var copied: [(request: Int, key: NameKey)] = []
-  /// What a request of a rare kind asks by itself.
+  /// What a request of a rare kind asks by itself; it is told the answer to the last.
   var others: [(request: Int, call: Call)] = []
   /// The request that asks now.
   var request = 0

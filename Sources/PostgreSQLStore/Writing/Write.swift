@@ -7,8 +7,8 @@ struct Write: LaneRequest {
     case conversation(ConversationKey)
     case creationKey(NameKey)
     case appendKey(NameKey)
-    /// The API keys of a project.
-    case apiKeys(Int64)
+    /// The API keys, whose numbers are unique over all projects.
+    case apiKeys
   }
 
   /// Tells a request how its group ended: its own result, unless there is an error.

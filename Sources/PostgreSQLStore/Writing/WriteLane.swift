@@ -26,6 +26,12 @@ final class WriteLane: @unchecked Sendable {
 
   /// How often a group that met another program's runs again before its requests run one by one.
   private static let conflictsMax = 3
+  /// How often a group runs whose session is lost while it is stored.
+  private static let lossesMax = 2
+  /// How long the requests of a group may take that run one by one.
+  private static let oneByOneMax = Duration.seconds(10)
+  /// How large the items may be that a group of several requests reads to copy them.
+  private static let copiedBytesMax = 4 << 20
 
   init(
     _ session: SessionSettings, _ settings: StoreSettings, counters: Counters, health: Health,
@@ -68,6 +74,8 @@ final class WriteLane: @unchecked Sendable {
     case notStored(RepositoryError, PostgreSQLError?)
     /// The answer to the commit was lost.
     case unknown(PostgreSQLError)
+    /// What the requests would copy is too large for one group.
+    case tooLarge
   }
 
   /// A group on its way to be stored.
@@ -82,6 +90,7 @@ final class WriteLane: @unchecked Sendable {
   private func finish(_ group: [Write]) -> RepositoryError? {
     let deadline = (group.map(\.queuedAt).min() ?? .now) + Patience.reconnecting
     var conflicts = 0
+    var losses = 0
     while true {
       var attempt = Attempt()
       do throws(Failure) {
@@ -90,6 +99,7 @@ final class WriteLane: @unchecked Sendable {
         return nil
       } catch {
         switch error {
+        case .tooLarge: return finishEach(group)
         case .unknown(let cause):
           switch fence(attempt.number) {
           case .committed:
@@ -97,6 +107,13 @@ final class WriteLane: @unchecked Sendable {
             return nil
           case .notCommitted:
             counters.repeatedGroups.add(1, ordering: .relaxed)
+            losses += 1
+            // A session that is lost again and again, as by a request that ends the server's process.
+            guard losses >= Self.lossesMax else { continue }
+            guard group.count > 1 else {
+              return refuse(group, .unavailable(.unreachable(EngineError(cause))))
+            }
+            return finishEach(group)
           case .unanswered:
             // The old session may hold the lane's row for long.
             id = Self.makeID()
@@ -121,7 +138,12 @@ final class WriteLane: @unchecked Sendable {
   private func finishEach(_ group: [Write]) -> RepositoryError? {
     var storedCount = 0
     var lastError: RepositoryError?
+    let deadline = ContinuousClock.now + Self.oneByOneMax
     for write in group {
+      if let lastError, .now >= deadline {
+        write.refuse(lastError)
+        continue
+      }
       if let error = finish([write]) { lastError = error } else { storedCount += 1 }
     }
     return storedCount > 0 ? nil : lastError
@@ -147,7 +169,7 @@ final class WriteLane: @unchecked Sendable {
       questions.request = index
       write.ask(&questions)
     }
-    var (number, found) = try enter(questions)
+    var (number, found) = try enter(questions, isAlone: group.count == 1)
     attempt.number = number
     var changes = Changes(clock)
     attempt.completions = []
@@ -162,7 +184,9 @@ final class WriteLane: @unchecked Sendable {
   /// Begins the transaction, locks the lane's row, and reads what the requests need to know.
   ///
   /// - Returns: The number of the group, and what was found.
-  private func enter(_ questions: Questions) throws(Failure) -> (number: Int64, Found) {
+  private func enter(
+    _ questions: Questions, isAlone: Bool
+  ) throws(Failure) -> (number: Int64, Found) {
     let results = try beforeCommit { () throws(PostgreSQLError) in
       try connection.run(
         [WriteStatements.begin.call(), WriteStatements.enterLane.call { $0.add(id) }]
@@ -174,12 +198,16 @@ final class WriteLane: @unchecked Sendable {
       _ = try beforeCommit { () throws(PostgreSQLError) in
         try connection.run([WriteStatements.makeLane.call { $0.add(id) }])
       }
-      return try enter(questions)
+      return try enter(questions, isAlone: isAlone)
     }
     clock.begin(
       atMicroseconds: testClock?() ?? lane.int64(0, 1),
       newest: ConversationID(bytes: lane.bytes(0, 2)))
     var found = Found(questions, results[2...], now: clock.now, settings)
+    guard found.copiedBytes(questions) <= Self.copiedBytesMax || isAlone else {
+      rollBack()
+      throw .tooLarge
+    }
     let calls = found.furtherCalls(questions)
     let further =
       try calls.isEmpty
@@ -255,7 +283,16 @@ final class WriteLane: @unchecked Sendable {
     repeat {
       do {
         try connection.open(until: deadline)
-        let rows = try connection.run([WriteStatements.fence.call { $0.add(id) }])[0]
+        let results = try connection.run([
+          WriteStatements.begin.call(), WriteStatements.fence.call { $0.add(id) },
+          WriteStatements.commit.call(),
+        ])
+        // The wait of this commit for a standby was cancelled too: it says nothing for certain.
+        guard !results[2].hasWarning else {
+          connection.close()
+          continue
+        }
+        let rows = results[1]
         // Without a row the lane was never stored, or a failover has lost it.
         let last = rows.count == 1 ? rows.int64(0, 0) : 0
         if last == number {
@@ -266,6 +303,7 @@ final class WriteLane: @unchecked Sendable {
         return .notCommitted
       } catch {
         // The old session still holds the row, or nobody can be reached.
+        if connection.isOpen { rollBack() }
         continue
       }
     } while .now < deadline
