@@ -58,13 +58,14 @@ struct MetricsText {
     line(suffix: "_count", labels: labels, value: String(total))
   }
 
-  /// Within quotes, `\` and `"` are escaped; no name has a line feed in it.
+  /// Within quotes, `\` and `"` are escaped, also where an accent follows and makes one character of
+  /// them; no name has a line feed in it.
   private static func escaped(_ value: String) -> String {
     guard value.utf8.contains(where: { $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") })
     else { return value }
-    return value.reduce(into: "") { text, character in
-      if character == "\"" || character == "\\" { text.append("\\") }
-      text.append(character)
+    return value.unicodeScalars.reduce(into: "") { text, scalar in
+      if scalar == "\"" || scalar == "\\" { text.unicodeScalars.append("\\") }
+      text.unicodeScalars.append(scalar)
     }
   }
 

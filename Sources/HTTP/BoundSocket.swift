@@ -7,7 +7,8 @@ struct BoundSocket {
   /// How often another free port is tried, when one is free in one family only.
   private static let portTriesMax = 16
 
-  /// The address and port as they stand in a URL, or `unix:` and the path.
+  /// The address and port as they stand in a URL, or `unix:` and the path, or `unix:@` and the name of
+  /// a socket that has no file (unix(7), "abstract").
   let authority: String
   /// 0 for a Unix socket.
   let port: Int
@@ -28,9 +29,15 @@ struct BoundSocket {
   private init(unix address: UnsafePointer<sockaddr>, _ length: socklen_t) {
     let bytes = UnsafeRawBufferPointer(start: address, count: Int(length))
     let path = bytes.dropFirst(MemoryLayout<sockaddr_un>.offset(of: \.sun_path)!)
-    authority = "unix:" + String(decoding: path.prefix { $0 != 0 }, as: UTF8.self)
     port = 0
-    reach = .user
+    if let first = path.first, first == 0, path.count > 1 {
+      authority = "unix:@" + String(decoding: path.dropFirst(), as: UTF8.self)
+      // No file's mode keeps anybody away.
+      reach = .machine
+    } else {
+      authority = "unix:" + String(decoding: path.prefix { $0 != 0 }, as: UTF8.self)
+      reach = .user
+    }
   }
 
   private init(_ address: UnsafePointer<sockaddr>, _ length: socklen_t) {

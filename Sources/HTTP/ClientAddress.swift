@@ -46,6 +46,9 @@ public struct ClientAddress: Hashable, Sendable, CustomStringConvertible {
 
   var isIPv4: Bool { !isUnix && bits >> 32 == 0xffff }
 
+  /// Whether it is of 127.0.0.0/8, or ::1.
+  var isLoopback: Bool { !isUnix && (isIPv4 ? (bits >> 24) & 0xff == 127 : bits == 1) }
+
   /// What counts as one client where connections are counted: of an IPv6 address its 64-bit prefix,
   /// of which one host may have any number of addresses.
   var countedAs: ClientAddress { isIPv4 || isUnix ? self : ClientAddress(bits: (bits >> 64) << 64) }
@@ -72,15 +75,22 @@ public struct ClientAddress: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-/// An address, or all addresses with the same beginning (CIDR notation, RFC 4632).
+/// An address, or all addresses with the same beginning (CIDR notation, RFC 4632), or the Unix sockets
+/// of this machine.
 public struct NetworkRange: Sendable {
   private let first: UInt128
   private let prefixLength: Int
+  private let isUnix: Bool
 
-  /// Reads `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`.
+  /// Reads `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`, `unix`.
   ///
   /// - Returns: nil for every other text.
   public init?(_ text: String) {
+    isUnix = text == "unix"
+    if isUnix {
+      (first, prefixLength) = (0, 0)
+      return
+    }
     let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
     guard let address = ClientAddress(String(parts[0])) else { return nil }
     let lengthMax = address.isIPv4 ? 32 : 128
@@ -97,7 +107,8 @@ public struct NetworkRange: Sendable {
 
   /// Whether an address is in it.
   public func contains(_ address: ClientAddress) -> Bool {
-    guard !address.isUnix, prefixLength > 0 else { return !address.isUnix }
+    guard address.isUnix == isUnix else { return false }
+    guard prefixLength > 0 else { return true }
     return (address.bits ^ first) >> (128 - prefixLength) == 0
   }
 }

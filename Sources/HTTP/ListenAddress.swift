@@ -5,7 +5,7 @@ public enum ListenAddress: CustomStringConvertible, Equatable, Sendable {
   /// The absolute path of a Unix socket.
   case unix(path: String)
 
-  /// Reads `unix:/run/service.sock`, `127.0.0.1:9090`, `[::1]:9090`.
+  /// Reads `unix:/run/service.sock`, `127.0.0.1:9180`, `[::1]:9180`.
   ///
   /// - Returns: nil for every other form.
   public init?(_ text: String) {
@@ -27,6 +27,12 @@ public enum ListenAddress: CustomStringConvertible, Equatable, Sendable {
       let port = Int(digits), port <= 65535
     else { return nil }
     self = .host(String(host), port: port)
+  }
+
+  /// Whether other machines can reach it; false as well for a name, of which only a lookup tells.
+  public var isKnownToReachOtherMachines: Bool {
+    guard case .host(let host, _) = self, let address = ClientAddress(host) else { return false }
+    return !address.isLoopback
   }
 
   /// As it is read.

@@ -43,6 +43,14 @@ import Testing
         """)
   }
 
+  @Test func `a label is escaped also where an accent follows`() {
+    var text = MetricsText()
+    text.begin("things_total", .counter, "Things.")
+    text.sample(labels: [("name", "a\"\u{308}\\\u{301}")], 1)
+    #expect(text.text.contains("{name=\"a\\\"\u{308}\\\\\u{301}\"} 1"))
+    #expect(text.text.unicodeScalars.count { $0 == "\\" } == 3)
+  }
+
   @Test func `a histogram is written with sums of its counts`() {
     var histogram = Histogram(bounds: [0.5, 2])
     for value in [0.25, 0.5, 1, 4] { histogram.add(value) }

@@ -93,6 +93,14 @@ import Testing
     #expect(
       try settings(flags: ["http.listen": "[::1]:3"], file: "http:\n  host: a\n").addresses
         == [.host("::1", port: 3)])
+    for empty in ["", " "] {
+      let variables = ["CONVERSATIOND_HTTP_LISTEN": empty]
+      #expect(try settings(environment: variables, file: list).addresses == ofList)
+      let port = "http:\n  port: 4\n"
+      #expect(
+        try settings(environment: variables, file: port).addresses
+          == [.host("127.0.0.1", port: 4)])
+    }
     // An empty list says nothing, also beside the others.
     #expect(try settings(file: "http:\n  listen: []\n  port: 4\n").addresses.count == 1)
   }

@@ -75,6 +75,13 @@ def test_an_unknown_variable_is_a_warning(config):
         "warning: environment variable CONVERSATIOND_PORT is not a setting and is ignored\n")
 
 
+@pytest.mark.parametrize("address", ["0.0.0.0:1", "[::]:1"])
+def test_another_address_than_loopback_needs_tls(run, refused, address):
+    line = refused("config", "--listen", address, status=78)
+    assert "only loopback addresses are served, since without TLS" in line
+    assert run("config", "--listen", address, "--insecure-http").returncode == 0
+
+
 @pytest.mark.parametrize("arguments, words", [
     (["--port", "http"], "'http.port' in the command line"),
     (["--config", "missing.yaml"], "'missing.yaml' does not exist")])

@@ -50,7 +50,7 @@ NOT_RUN = {
     ],
     "docs/operation.md": [
         "apt install ./conversationd_",
-        "docker load ",
+        "docker load ", "docker compose exec -T ",
         "sudo env \"PATH=$PATH\" scripts/install",
         "apt install libsqlite3-0 ",
         "export CONVERSATIOND_CONFIG=/etc/conversationd/conversationd.yaml",

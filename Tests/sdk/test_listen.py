@@ -85,6 +85,16 @@ def test_a_unix_socket_counts_as_loopback(start, make_key, path):
     assert "path=/v1/conversations status=401 address=unix " in server.log()
 
 
+def test_a_proxy_at_a_unix_socket_may_name_the_client(start, path):
+    server = start(environment={LISTEN: f"127.0.0.1:0 unix:{path}",
+                                "CONVERSATIOND_HTTP_TRUSTED_PROXIES": "unix"}, port=None)
+    headers = {"X-Forwarded-For": "192.0.2.7"}
+    get(f"unix:{path}", "/healthz", headers)
+    get(server.url, "/healthz", headers)
+    lines = [line for line in server.log().splitlines() if "path=/healthz" in line]
+    assert ["address=192.0.2.7" in line for line in lines] == [True, False]
+
+
 def test_each_address_must_be_loopback_where_that_is_a_rule(refused, path, tmp_path):
     line = refused("serve", environment={LISTEN: f"unix:{path} 127.0.0.1:0 0.0.0.0:0"}, status=78)
     assert line.startswith("Error: address 0.0.0.0 port 0: only loopback addresses are served")

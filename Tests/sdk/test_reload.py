@@ -124,6 +124,20 @@ def test_tls_begins_and_ends_with_a_restart(served, tls):
     assert served.request("GET", "/healthz").status == 200
 
 
+def test_a_certificate_that_cannot_be_read_is_no_change(start, tls, tmp_path, wait_until):
+    config = tmp_path / "settings.yaml"
+    names = {"tls.certificate": str(tls.certificate), "tls.private_key": str(tls.private_key)}
+    config.write_text(yaml(names), encoding="utf-8")
+    tls.environment = {}
+    server = start("--config", str(config), tls=tls)
+    config.write_text(yaml({**names, "tls.certificate": "missing.pem"}), encoding="utf-8")
+    server.send(signal.SIGHUP)
+    wait_until(lambda: AGAIN in server.log_file.read_text(encoding="utf-8"))
+    assert changes(server) == ([], [])
+    assert "the certificate was not read again" in server.log() and "changed=0" in server.log()
+    assert server.request("GET", "/healthz").status == 200
+
+
 def test_another_file_of_a_certificate_is_taken(start, tls, tmp_path, wait_until):
     config = tmp_path / "settings.yaml"
     names = {"tls.certificate": str(tls.certificate), "tls.private_key": str(tls.private_key)}

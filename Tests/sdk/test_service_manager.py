@@ -62,15 +62,18 @@ def get(port, path="/v1/conversations"):
 
 def test_the_sockets_are_served_instead_of_the_settings(activate, tmp_path):
     with (socket.create_server(("127.0.0.1", 0)) as first,
-          socket.socket(socket.AF_UNIX) as second):
+          socket.socket(socket.AF_UNIX) as second, socket.socket(socket.AF_UNIX) as third):
         second.bind(str(tmp_path / "s"))
+        third.bind(f"\0conversationd-{tmp_path.name}")
         second.listen()
+        third.listen()
         port = first.getsockname()[1]
         # The port of the settings is taken by the test itself.
-        process = activate(first, second, environment={"CONVERSATIOND_HTTP_PORT": str(port)})
-        assert address_lines(process, 2) == [
+        process = activate(first, second, third, environment={"CONVERSATIOND_HTTP_PORT": str(port)})
+        assert address_lines(process, 3) == [
             f"conversationd listening on http://127.0.0.1:{port}\n",
-            f"conversationd listening on unix:{tmp_path}/s\n"]
+            f"conversationd listening on unix:{tmp_path}/s\n",
+            f"conversationd listening on unix:@conversationd-{tmp_path.name}\n"]
         assert get(port) == b"200"
         process.terminate()
         assert process.wait(STOP_SECONDS) == 0
@@ -199,6 +202,8 @@ def test_the_time_to_drain_is_asked_for(start, manager):
     server.send()
     assert int(manager.next()["EXTEND_TIMEOUT_USEC"]) >= 65_000_000
     server.send()
+    # What comes after the drain has its own time.
+    assert int(manager.next()["EXTEND_TIMEOUT_USEC"]) == 15_000_000
     assert server.wait() == 0
 
 

@@ -40,7 +40,7 @@ SETTINGS = {
         ("", "https://app.example.com http://localhost:3000 http://[::1]:8080")),
     "http.trusted_proxies": (
         ["proxy.example.com", "10.0.0.0/33", "10.0.0.0/-1", "::1/129", "10.0.0/8", "10.0.0.1, ::1"],
-        ("", "10.0.0.0/8 192.0.2.1 2001:db8::/32 ::1")),
+        ("", "10.0.0.0/8 192.0.2.1 2001:db8::/32 ::1 unix")),
     "http.open_metrics": (["yes", "0"], ("false", "true")),
     "http.dashboard": (["yes", "0"], ("true", "false")),
     "tls.certificate": ([], None), "tls.private_key": ([], None),

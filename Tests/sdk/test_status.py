@@ -4,7 +4,7 @@ import json
 import re
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -141,15 +141,16 @@ def test_nobody_who_answers_is_an_error(refused, command, tmp_path):
 
 
 @contextmanager
-def answering(*pieces):
-    """A server of something else, which says these pieces and hangs up."""
+def answering(*answers):
+    """A server of something else, which says the pieces of an answer to each request and hangs up."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         def serve():
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(4096)
-                for piece in pieces:
-                    connection.sendall(piece)
+            for pieces in answers:
+                connection, _ = listener.accept()
+                with connection, suppress(ConnectionError):
+                    connection.recv(4096)
+                    for piece in pieces:
+                        connection.sendall(piece)
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -158,13 +159,48 @@ def answering(*pieces):
 
 
 @pytest.mark.parametrize("text", [
-    b"", b"220 mail ready\r\n", b"HTTP/1.1 200 OK\r\n\r\n",
+    b"", b"\r\n\r\n", b"220 mail ready\r\n", b"HTTP/1.1 200 OK\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"status\":"])
 def test_what_is_not_a_whole_answer_is_an_error(refused, text):
-    with answering(text) as port:
+    with answering([text]) as port:
         line = refused("healthcheck", "--port", port, status=69)
     assert line == (
         f"Error: what listens at 127.0.0.1:{port} did not answer in HTTP, or not in time")
+
+
+def test_an_answer_that_drips_ends_in_time(refused):
+    is_over = threading.Event()
+
+    def drips():
+        while not is_over.wait(0.1):
+            yield b"H"
+
+    with answering(drips()) as port:
+        try:
+            line = refused("healthcheck", "--port", port, status=69)
+        finally:
+            is_over.set()
+    assert "did not answer in HTTP, or not in time" in line
+
+
+def test_numbers_out_of_all_proportion_are_shown_as_unknown(run):
+    name = "conversationd_http_request_duration_seconds"
+    odd = (f'{name}_bucket{{route="/a",le="+Inf"}} 1e300\n{name}_count{{route="/a"}} 1e300\n'
+           "conversationd_connections NaN\nconversationd_http_requests_total 1e300\n")
+    # As after a restart, it counts less than before.
+    restarted = "conversationd_http_requests_total 0\n" + odd.replace(
+        "requests_total 1e300", "requests_total 3")
+    with answering([whole(odd)], [whole(restarted)], [whole("{}")]) as port:
+        result = run("status", "--port", port)
+    assert result.returncode == 0 and "a second" in result.stdout
+    assert "-" not in re.search("^requests:.*", result.stdout, re.MULTILINE)[0]
+    with answering([whole("")], [whole(odd)], [whole("{}")]) as port:
+        result = run("status", "--port", port)
+    assert re.search(r"^requests: +unknown a second$", result.stdout, re.MULTILINE)
+
+
+def whole(body):
+    return f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
 
 
 def test_with_tls_the_management_listener_is_needed(refused, tls):

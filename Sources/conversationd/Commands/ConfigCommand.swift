@@ -8,8 +8,9 @@ struct ConfigCommand: ParsableCommand {
     discussion: """
       Prints each setting with its value and where that comes from: a flag, an environment \
       variable, the configuration file or the default. Takes the flags of 'serve'. Also reads the \
-      TLS certificate and its private key. Exits with 78 when something is wrong; run it as the \
-      user of the service before a restart.
+      TLS certificate and its private key, and refuses addresses other than loopback without TLS. \
+      Exits with 78 when something is wrong; run it as the user of the service before a restart. \
+      It does not look at the database, and does not try whether the addresses are free.
       """)
 
   @OptionGroup var databaseOptions: DatabaseOptions
@@ -18,7 +19,9 @@ struct ConfigCommand: ParsableCommand {
 
   func run() throws {
     let layers = try databaseOptions.layers(flags: options.flags)
-    _ = try Settings(layers).tls?.read()
+    let settings = try Settings(layers)
+    _ = try settings.tls?.read()
+    try settings.checkAddresses()
     for warning in layers.warnings { writeError("warning: \(warning)") }
     if jsonOption.isWanted {
       print(JSONValue.array(layers.effective.map(\.json)).text)

@@ -137,9 +137,6 @@ struct ServeCommand: ParsableCommand {
       return "since there is no API key yet and anybody who reaches the port could read and change "
         + "everything: make one with 'conversationd keys create'"
     }
-    if settings.tls != nil || settings.allowsInsecureHTTP { return nil }
-    return "since without TLS anybody on the way could read keys and data: set "
-      + "'tls.certificate' and 'tls.private_key', or confirm with "
-      + "--insecure-http that a proxy in front terminates it"
+    return settings.reasonAgainstOtherMachines
   }
 }

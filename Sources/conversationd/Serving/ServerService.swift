@@ -11,6 +11,8 @@ struct ServerService: Sendable {
   private static let drainTimeout = Duration.seconds(5)
   /// How long writes may still wait for another process's lock then.
   private static let lockTimeout = Duration.seconds(2)
+  /// How long all of the end may take, as TimeoutStopSec= in the unit.
+  private static let stopTimeout = Duration.seconds(15)
   /// How long requests on the management listener may take then.
   private static let managementDrainTimeout = Duration.seconds(1)
   /// How often it is told that connections are refused, at most, and looked at.
@@ -132,7 +134,7 @@ struct ServerService: Sendable {
   /// Says for a time that the server is about to stop, and goes on to answer; until a second signal.
   private func drain(_ drain: Drain, for duration: Duration) async {
     let duration = repository.isStopped ? .zero : duration
-    manager.tellStopping(within: duration + Self.drainTimeout + Self.lockTimeout * 2)
+    manager.tellStopping(within: duration + Self.stopTimeout)
     drain.begin()
     guard duration > .zero else { return }
     logger.info(
@@ -143,6 +145,8 @@ struct ServerService: Sendable {
       await group.next()
       group.cancelAll()
     }
+    // What is left of the time begins now, not when the drain began.
+    manager.tellStopping(within: Self.stopTimeout)
   }
 
   /// Tells the service manager that the event loops go round, as often as it wants; nothing while one
@@ -162,18 +166,20 @@ struct ServerService: Sendable {
     defer { manager.tellReady() }
     do {
       let changes = try reload.perform()
-      for change in changes { log(change) }
+      let hasCertificate = readCertificateAgain(reload.settings.tls, for: server)
+      let told = changes.filter { hasCertificate || !$0.isDone || !$0.key.hasPrefix("tls.") }
+      for change in told { log(change) }
       server.use(limitsOf: reload.settings.server)
       api.use(reload.settings.api)
       logger.info(
         "read the settings again",
-        metadata: ["changed": .stringConvertible(changes.count { $0.isDone })])
+        metadata: ["changed": .stringConvertible(told.count { $0.isDone })])
       reload.useLogLevel()
     } catch {
       logger.error(
         "the settings were not read again, the old ones stay", metadata: ["cause": "\(error)"])
+      readCertificateAgain(reload.settings.tls, for: server)
     }
-    readCertificateAgain(reload.settings.tls, for: server)
   }
 
   private func log(_ change: SettingsInUse.Change) {
@@ -185,15 +191,19 @@ struct ServerService: Sendable {
       ])
   }
 
-  private func readCertificateAgain(_ files: TLSFiles?, for server: Server) {
-    guard let files else { return }
+  /// - Returns: Whether the certificate in use is that of the files.
+  @discardableResult
+  private func readCertificateAgain(_ files: TLSFiles?, for server: Server) -> Bool {
+    guard let files else { return true }
     do {
       let certificate = try files.read()
       server.use(certificate)
       logExpiry(certificate)
+      return true
     } catch {
       logger.error(
         "the certificate was not read again, the old one stays", metadata: ["cause": "\(error)"])
+      return false
     }
   }
 

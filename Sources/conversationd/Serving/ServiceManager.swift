@@ -6,6 +6,9 @@ struct ServiceManager: Sendable {
   /// sd_listen_fds(3), SD_LISTEN_FDS_START
   private static let firstDescriptor: Int32 = 3
 
+  /// How long it may take until there is room for what it is told.
+  private static let roomSeconds = 5
+
   /// The sockets on which to listen, instead of those of the settings; none unless systemd listens.
   let sockets: Range<Int32>
   /// How often it wants a sign of life at least; nil for never.
@@ -40,20 +43,23 @@ struct ServiceManager: Sendable {
     tell("STOPPING=1\nEXTEND_TIMEOUT_USEC=\(Int64(duration / .microseconds(1)))")
   }
 
-  /// The service is alive.
-  func tellAlive() { tell("WATCHDOG=1") }
+  /// The service is alive. One sign that finds no room is not missed: the next one comes soon.
+  func tellAlive() { tell("WATCHDOG=1", flags: Int32(MSG_DONTWAIT)) }
 
-  /// Whoever does not listen any more misses nothing.
-  private func tell(_ state: String) {
+  /// Waits for room for a while, since no state is told twice. Whoever does not listen any more misses
+  /// nothing.
+  private func tell(_ state: String, flags: Int32 = 0) {
     guard let address else { return }
     let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { return }
     defer { close(descriptor) }
+    var timeout = timeval(tv_sec: Self.roomSeconds, tv_usec: 0)
+    setsockopt(
+      descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
     let bytes = Array(state.utf8)
     _ = address.withPointer { address, length in
       sendto(
-        descriptor, bytes, bytes.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL),
-        address, length)
+        descriptor, bytes, bytes.count, flags | Int32(MSG_NOSIGNAL), address, length)
     }
   }
 }

@@ -36,7 +36,7 @@ struct Setting: Sendable {
     case addresses
     /// A list of origins of web pages; may be empty.
     case origins
-    /// A list of addresses and of networks in CIDR notation; may be empty.
+    /// A list of addresses, of networks in CIDR notation, and of `unix`; may be empty.
     case networks
     /// A list of names of item types; may be empty.
     case itemTypes

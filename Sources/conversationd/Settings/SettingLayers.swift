@@ -58,7 +58,9 @@ struct SettingLayers: Sendable {
         listening?.hasAddresses == true
         ? Layer.hostAndPort.contains(setting.key) : setting.key == Layer.addresses
       for layer in layers where !isHidden {
-        if let text = layer.values[setting.key] {
+        // An empty list does not hide the one below it.
+        let isSaid = setting.key != Layer.addresses || layer.hasAddresses
+        if isSaid, let text = layer.values[setting.key] {
           return Effective(setting: setting, text: text, source: layer.source)
         }
       }
@@ -85,7 +87,7 @@ private struct Layer {
   let values: [String: String]
 
   /// An empty list says nothing.
-  var hasAddresses: Bool { values[Self.addresses]?.isEmpty == false }
+  var hasAddresses: Bool { !Setting.words(values[Self.addresses] ?? "").isEmpty }
   var hasHostOrPort: Bool { Self.hostAndPort.contains { values[$0] != nil } }
 
   func check() throws(Failure) {

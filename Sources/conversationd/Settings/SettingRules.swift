@@ -18,7 +18,7 @@ extension Setting {
     case .origins:
       Self.complaint(about: value, "origins such as 'https://app.example.com'", Self.isOrigin)
     case .networks:
-      Self.complaint(about: value, "addresses or networks such as '10.0.0.0/8'") {
+      Self.complaint(about: value, "addresses, networks such as '10.0.0.0/8', or 'unix'") {
         NetworkRange($0) != nil
       }
     case .itemTypes:

@@ -8,15 +8,16 @@ struct MetricsSamples {
     let value: Double
   }
 
-  /// Reads Prometheus's text format as conversationd writes it: no label has an escape, no sample a
-  /// time. Lines of another form are left out.
+  /// Reads Prometheus's text format as conversationd writes it: no sample has a time. Escapes stay as
+  /// they are: only names of API keys have them, of which nobody asks here. Lines of another form, and
+  /// those whose value is no finite number, are left out.
   init(_ text: Substring) {
     samples = text.split(separator: "\n").compactMap(Self.sample)
   }
 
   private static func sample(_ line: Substring) -> Sample? {
     guard !line.hasPrefix("#"), let space = line.lastIndex(of: " "),
-      let value = Double(line[line.index(after: space)...])
+      let value = Double(line[line.index(after: space)...]), value.isFinite
     else { return nil }
     let series = line[..<space]
     guard let brace = series.firstIndex(of: "{"), series.hasSuffix("}") else {

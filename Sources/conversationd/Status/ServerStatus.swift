@@ -41,7 +41,9 @@ struct ServerStatus {
     _ name: String, where isWanted: ([Substring: Substring]) -> Bool = { _ in true }
   ) -> Double {
     guard seconds > 0 else { return 0 }
-    return (samples.sum(name, where: isWanted) - before.sum(name, where: isWanted)) / seconds
+    let (start, end) = (before.sum(name, where: isWanted), samples.sum(name, where: isWanted))
+    // A server that was started again in between counts from 0.
+    return (end < start ? end : end - start) / seconds
   }
 
   /// The slowest first, but those that were never asked for.
@@ -49,10 +51,13 @@ struct ServerStatus {
     let name = "conversationd_http_request_duration_seconds"
     return samples.values(of: "route", in: "\(name)_count").compactMap { path in
       let count = samples.sum("\(name)_count") { $0["route"] == path }
-      guard let slow = samples.bound(0.99, of: name, route: path) else { return nil }
+      guard count > 0, let requestCount = Int64(exactly: count),
+        let slow = samples.bound(0.99, of: name, route: path)
+      else { return nil }
       let sum = samples.sum("\(name)_sum") { $0["route"] == path }
       return Route(
-        path: String(path), requestCount: Int64(count), meanSeconds: sum / count, slowSeconds: slow)
+        path: String(path), requestCount: requestCount, meanSeconds: sum / count,
+        slowSeconds: slow)
     }.sorted { ($0.slowSeconds, $0.meanSeconds) > ($1.slowSeconds, $1.meanSeconds) }
   }
 }

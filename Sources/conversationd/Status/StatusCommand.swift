@@ -148,11 +148,11 @@ extension ServerStatus.Route {
 }
 
 extension Double {
-  /// With so many digits after the point.
+  /// With so many digits after the point; `unknown` for what is out of all proportion, or negative.
   fileprivate func shown(digits: Int) -> String {
     let unit = digits == 1 ? 10.0 : 100.0
-    let whole = Int64((self * unit).rounded())
-    let fraction = String(Int64(unit) + whole % Int64(unit)).dropFirst()
-    return "\(whole / Int64(unit)).\(fraction)"
+    guard let whole = UInt64(exactly: (self * unit).rounded()) else { return "unknown" }
+    let fraction = String(UInt64(unit) + whole % UInt64(unit)).dropFirst()
+    return "\(whole / UInt64(unit)).\(fraction)"
   }
 }
