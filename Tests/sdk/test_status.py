@@ -142,7 +142,7 @@ def test_nobody_who_answers_is_an_error(refused, command, tmp_path):
 
 @contextmanager
 def answering(*answers):
-    """A server of something else, which says the pieces of an answer to each request and hangs up."""
+    """A server of something else: says the pieces of one answer to each request, and hangs up."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         def serve():
             for pieces in answers:
