@@ -54,7 +54,7 @@ let package = Package(
       name: "conversationd",
       dependencies: [
         "API", "CProcess", "CVersion", "CYAML", "Conversations", "HTTP", "JSON", "Repository",
-        "SQLite", "SQLiteStore",
+        "PostgreSQL", "PostgreSQLStore", "SQLite", "SQLiteStore",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: house),
@@ -105,7 +105,7 @@ let package = Package(
     .testTarget(
       name: "conversationdTests",
       dependencies: [
-        "API", "HTTP", "Repository", "SQLiteStore", "conversationd",
+        "API", "HTTP", "PostgreSQLStore", "Repository", "SQLiteStore", "conversationd",
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: house),
     .testTarget(

@@ -31,6 +31,13 @@ enum KeyStatements {
     }
   }
 
+  /// Whether a key is stored, also one that is revoked.
+  static func knows(_ key: APIKey) -> Call {
+    .once("SELECT EXISTS (SELECT 1 FROM api_keys WHERE hash = $1::bytea)") {
+      $0.add(APIKey.hash(of: key.text).hexadecimalBytes)
+    }
+  }
+
   static func insert(
     _ key: APIKey, _ new: NewAPIKey, number: Int64, in project: Int64, now: Int64
   ) -> Call {

@@ -30,13 +30,14 @@ public struct PostgreSQLKeys: ~Copyable {
   ///   - name: A valid name.
   ///   - project: 1 to 64 characters of visible ASCII, so that it can stand in a header field.
   ///   - lifetimeSeconds: After which it does not count any more; nil for never.
+  ///   - key: The key itself; a new one by default.
   /// - Returns: The key, which nobody can read again.
-  /// - Throws: `.nameTaken`, `.database`.
+  /// - Throws: `.nameTaken`, `.secretTaken`, `.database`.
   public mutating func create(
-    name: APIKeyName, project: String, rights: APIKeyRights, lifetimeSeconds: Int64?
+    name: APIKeyName, project: String, rights: APIKeyRights, lifetimeSeconds: Int64?,
+    key: APIKey = .random()
   ) throws(PostgreSQLKeysError) -> APIKey {
     let new = NewAPIKey(name: name, rights: rights, expiresAt: lifetimeSeconds.map { now + $0 })
-    let key = APIKey.random()
     // Another program that makes a key or a project at once makes the insertion fail.
     for attempt in 1...Self.attemptsMax {
       do {
@@ -59,6 +60,8 @@ public struct PostgreSQLKeys: ~Copyable {
     let now = now
     try inTransaction { connection throws(PostgreSQLKeysError) in
       _ = try connection.asked([KeyStatements.begin])
+      let known = try connection.asked([KeyStatements.knows(key)])[0]
+      guard !known.bool(0, 0) else { throw .secretTaken }
       _ = try connection.asked([
         .once(
           """
@@ -164,6 +167,8 @@ extension Connection {
 
 /// Why a key was not made or revoked.
 public enum PostgreSQLKeysError: Error, Equatable, Sendable {
+  /// The key itself is stored already, perhaps under another name, or was once.
+  case secretTaken
   /// A key of the project that is not revoked has the name.
   case nameTaken
   /// No key that is not revoked has the name.

@@ -7,7 +7,7 @@ import Glibc
 struct Conversationd: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "conversationd",
-    abstract: "Keeps conversations and their metadata for OpenAI clients, in one SQLite file.",
+    abstract: "Keeps conversations and their metadata for OpenAI clients, in SQLite or PostgreSQL.",
     discussion: """
       Answers OpenAI's Conversations API over HTTP: point an official SDK at it with base_url. \
       An answered write is on disk.

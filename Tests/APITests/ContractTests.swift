@@ -5,13 +5,21 @@ import SQLiteStore
 import TestSupport
 import Testing
 
-/// Every row of the contract, in-process and over a socket, by the same code.
+/// Every row of the contract, in-process and over a socket, and on each engine, by the same code.
 @Suite struct ContractTests {
-  @Test(arguments: APICase.all, Service.Transport.allCases)
-  func `a request is answered as the contract says`(
-    row: APICase, transport: Service.Transport
-  ) async throws {
-    let service = try Service(transport, settings: .init(synchronous: .normal))
+  enum Way: CaseIterable, Sendable {
+    case inProcess, socket, onPostgreSQL
+
+    fileprivate func service() throws -> Service {
+      try Service(
+        self == .socket ? .socket : .inProcess, on: self == .onPostgreSQL ? .postgresql : .sqlite,
+        settings: .init(synchronous: .normal))
+    }
+  }
+
+  @Test(arguments: APICase.all, Way.allCases)
+  func `a request is answered as the contract says`(row: APICase, way: Way) async throws {
+    let service = try way.service()
     let existing = try await service.repository.createConversation(
       metadata: metadata(row.stored), items: APICase.storedItems, in: .default)
     let path = "/v1/conversations/\(existing.id)"

@@ -7,11 +7,11 @@ import Testing
 @Suite struct ModelTests {
   private static let operationsPerSeed = 1000
 
-  @Test(arguments: [1, 2, 3, 5, 8, 13] as [UInt64])
+  @Test(arguments: [1, 2, 3, 5, 8, 13] as [UInt64], Engine.allCases)
   func `a random sequence of requests is answered as the model answers it`(
-    seed: UInt64
+    seed: UInt64, engine: Engine
   ) async throws {
-    var run = try Run(seed: seed)
+    var run = try Run(seed: seed, on: engine)
     for _ in 0..<Self.operationsPerSeed { try await run.step() }
     // The sequence has met what it is there to meet.
     for expected in [200, 304, 400, 404, 412, 422] {
@@ -35,11 +35,11 @@ private struct Run {
   private var model = Model()
   private var count = 0
 
-  init(seed: UInt64) throws {
+  init(seed: UInt64, on engine: Engine) throws {
     self.seed = seed
     random = RandomOperations(seed: seed)
     service = try Service(
-      .inProcess,
+      .inProcess, on: engine,
       settings: .init(
         synchronous: .normal, idempotencySeconds: Int(Model.idempotencySeconds)),
       now: { [clock] in clock.seconds })

@@ -1,6 +1,7 @@
 import Conversations
 import Repository
 import SQLiteStore
+import TestSupport
 
 extension Service {
   /// Makes an API key beside the service, as `conversationd keys create` does.
@@ -10,14 +11,18 @@ extension Service {
     _ name: String = "key", project: String = "default", isReadOnly: Bool = false,
     isAdmin: Bool = false, now: Int64 = UnixTime.seconds(), lifetimeSeconds: Int64? = nil
   ) throws -> String {
-    try APIKeys(path: databasePath, now: now).create(
-      name: name, project: project,
-      rights: isAdmin ? .admin : isReadOnly ? .readOnly : .readWrite,
-      lifetimeSeconds: lifetimeSeconds
+    let rights: APIKeyRights = isAdmin ? .admin : isReadOnly ? .readOnly : .readWrite
+    if let database {
+      return try database.makeKey(
+        name, project: project, rights: rights, lifetimeSeconds: lifetimeSeconds, now: now)
+    }
+    return try APIKeys(path: databasePath, now: now).create(
+      name: name, project: project, rights: rights, lifetimeSeconds: lifetimeSeconds
     ).text
   }
 
   func revokeKey(_ name: String, project: String? = nil) throws {
+    if let database { return try database.revokeKey(name, project: project) }
     try APIKeys(path: databasePath).revoke(name: name, project: project)
   }
 

@@ -25,24 +25,31 @@ final class Service: Sendable {
 
   static let bodyBytesMax = 1 << 20
 
-  let repository: SQLiteStore
+  let repository: any Store
   let api: API
+  /// Of a service that is not on SQLite.
+  let database: TestDatabase?
   private let folder: TemporaryFolder
   private let server: Server?
   let port: Int
 
   init(
-    _ transport: Transport, log: any LogHandler = SwiftLogNoOpLogHandler(),
+    _ transport: Transport, on engine: Engine = .sqlite,
+    log: any LogHandler = SwiftLogNoOpLogHandler(),
     settings: SQLiteStore.Settings = SQLiteStore.Settings(),
     now: @escaping @Sendable () -> Int64 = UnixTime.seconds,
     apiSettings: API.Settings = API.Settings(), folder: TemporaryFolder = TemporaryFolder()
   ) throws {
     self.folder = folder
-    let file = URL(filePath: folder.file("conversations.db"))
-    if !FileManager.default.fileExists(atPath: file.path) { try Self.emptyDatabase.write(to: file) }
-    repository = try SQLiteStore(
-      path: folder.file("conversations.db"), settings: settings,
-      clock: { now() * 1_000_000 })
+    switch engine {
+    case .sqlite:
+      database = nil
+      repository = try Self.openFile(in: folder, settings: settings, now: now)
+    case .postgresql:
+      let database = TestDatabase(.postgresql)
+      self.database = database
+      repository = try database.open(settings: settings.shared, now: now)
+    }
     let api = API(
       repository: repository, logger: Logger(label: "test") { _ in log },
       settings: apiSettings)
@@ -56,6 +63,15 @@ final class Service: Sendable {
     port = Int(socket.authority.split(separator: ":")[1])!
     let configuration = Server.Configuration(bodyBytesMax: Self.bodyBytesMax)
     server = try Server(on: socket, configuration: configuration) { api.respond(to: $0) }
+  }
+
+  private static func openFile(
+    in folder: TemporaryFolder, settings: SQLiteStore.Settings,
+    now: @escaping @Sendable () -> Int64
+  ) throws -> SQLiteStore {
+    let file = URL(filePath: folder.file("conversations.db"))
+    if !FileManager.default.fileExists(atPath: file.path) { try emptyDatabase.write(to: file) }
+    return try SQLiteStore(path: file.path, settings: settings, clock: { now() * 1_000_000 })
   }
 
   /// Migrated once: each migration waits for the disk, and there are more than a thousand tests.

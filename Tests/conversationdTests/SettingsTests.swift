@@ -1,6 +1,7 @@
 import API
 import Foundation
 import HTTP
+import PostgreSQLStore
 import Repository
 import SQLiteStore
 import Testing
@@ -114,29 +115,67 @@ import Testing
         query_threads: 13
         query_timeout_milliseconds: 14
         idempotency_seconds: 15
+        read_lanes: 16
+        write_lanes: 7
       """
-    let sqlite = try settings(file: file).sqlite
-    #expect(sqlite.synchronous == .normal)
-    #expect(sqlite.busyTimeoutMilliseconds == 11)
-    #expect(sqlite.shared.waitingWritesMax == 12)
-    #expect(sqlite.queryThreads == 13)
-    #expect(sqlite.shared.queryTimeoutMilliseconds == 14)
-    #expect(sqlite.shared.idempotencySeconds == 15)
+    let set = try settings(file: file)
+    #expect(set.sqlite.synchronous == .normal)
+    #expect(set.sqlite.busyTimeoutMilliseconds == 11)
+    #expect(set.store.waitingWritesMax == 12)
+    #expect(set.sqlite.queryThreads == 13)
+    #expect(set.postgreSQL.queryLanes == 13)
+    #expect(set.store.queryTimeoutMilliseconds == 14)
+    #expect(set.store.idempotencySeconds == 15)
+    #expect(set.postgreSQL.readLanes == 16)
+    #expect(set.postgreSQL.writeLanes == 7)
 
     let environment = [
       "CONVERSATIOND_DATABASE_QUERY_THREADS": "3",
       "CONVERSATIOND_DATABASE_QUERY_TIMEOUT_MILLISECONDS": "4",
       "CONVERSATIOND_DATABASE_IDEMPOTENCY_SECONDS": "5",
     ]
-    let over = try settings(environment: environment, file: file).sqlite
-    #expect(over.queryThreads == 3)
-    #expect(over.shared.queryTimeoutMilliseconds == 4)
-    #expect(over.shared.idempotencySeconds == 5)
-    #expect(over.busyTimeoutMilliseconds == 11)
+    let over = try settings(environment: environment, file: file)
+    #expect(over.sqlite.queryThreads == 3)
+    #expect(over.store.queryTimeoutMilliseconds == 4)
+    #expect(over.store.idempotencySeconds == 5)
+    #expect(over.sqlite.busyTimeoutMilliseconds == 11)
   }
 
-  @Test func `the defaults are those of the repository`() throws {
+  @Test func `the defaults are those of the stores`() throws {
     #expect("\(try settings().sqlite)" == "\(SQLiteStore.Settings())")
+    #expect("\(try settings().postgreSQL)" == "\(PostgreSQLStore.Settings())")
+    #expect("\(try settings().store)" == "\(StoreSettings())")
+  }
+
+  @Test func `the highest layer that names a database says it alone`() throws {
+    let url = "postgresql://user:secret@host/name"
+    let variable = ["CONVERSATIOND_DATABASE_URL": url]
+    func database(
+      flags: [String: String] = [:], environment: [String: String] = [:], file: String? = nil
+    ) throws -> String {
+      "\(try settings(flags: flags, environment: environment, file: file).database)"
+    }
+    let shown = "postgresql://user:***@host/name"
+    #expect(try database(environment: variable, file: "database:\n  path: /a.db\n") == shown)
+    #expect(try database(flags: ["database.path": "/b.db"], environment: variable) == "/b.db")
+    #expect(try database(file: "database:\n  url: \(url)\n") == shown)
+    #expect(try database(file: "database:\n  url: ''\n  path: /a.db\n") == "/a.db")
+  }
+
+  @Test(arguments: [
+    ("database:\n  url: postgresql:///a\n  path: b\n", "stands beside 'database.path'"),
+    ("database:\n  url: mysql://a:secret@b\n", "must be a URL that begins with postgresql://"),
+    ("database:\n  url: postgresql://u:se/cret@b/c\n", "%2F"),
+    ("database:\n  url: 'postgresql://u:secret@b:port/c'\n", "a port"),
+    ("database:\n  url: 'postgresql://u:secret@b/c?no=1'\n", "cannot be read"),
+  ])
+  func `a URL that is wrong is refused, and its password is not told`(
+    file: String, words: String
+  ) throws {
+    let message = try #require(failure { try settings(file: file) })
+    #expect(message.contains("'database.url'"))
+    #expect(message.contains(words))
+    #expect(!message.contains("secret") && !message.contains("cret@"))
   }
 
   @Test(arguments: Setting.all.map(\.key))
@@ -164,12 +203,12 @@ import Testing
   @Test func `the example file is taken as it is, and sets nothing but defaults`() throws {
     let example = try String(
       contentsOf: Self.root.appending(path: "config/conversationd.yaml"), encoding: .utf8)
-    var fromFile = try settings(file: example)
+    let fromFile = try settings(file: example)
     let defaults = try settings()
     // The path starts at the file's folder.
     #expect(fromFile.databasePath.hasSuffix("/" + defaults.databasePath))
-    fromFile.databasePath = defaults.databasePath
-    #expect("\(fromFile)" == "\(defaults)")
+    #expect(
+      "\(fromFile)".replacing(fromFile.databasePath, with: defaults.databasePath) == "\(defaults)")
   }
 
   @Test(arguments: [

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import trustme
 from certificates import TLSFiles
+from postgresql import PostgreSQL
 from server import (
     ANSWER_SECONDS, SANITIZER, START_SECONDS, STOP_SECONDS, Server, bearer, clean_environment,
     read_answer)
@@ -46,7 +47,34 @@ def locked(database):
 needs_mounts = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
 
 
-def pytest_configure():
+# With `--engine=postgresql`, what these say is asked of servers on PostgreSQL.
+MODULES_OF_BOTH_ENGINES = {
+    f"test_{name}" for name in [
+        "admin_keys", "facets", "idempotency", "items", "items_sdk", "keys_in_use", "list",
+        "list_activity", "projects", "safe_changes", "sdk", "sdk_async"]}
+# What only a file has.
+FIXTURES_OF_SQLITE = {"sqlite", "generated"}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--engine", choices=["sqlite", "postgresql"], default="sqlite",
+                     help="what the servers under test keep their conversations in; with postgresql "
+                          "only the tests run that are of both engines")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("engine") == "sqlite":
+        return
+    chosen = [item for item in items
+              if item.module.__name__ in MODULES_OF_BOTH_ENGINES
+              and not FIXTURES_OF_SQLITE & set(item.fixturenames)
+              and not item.get_closest_marker("sqlite_only")]
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "sqlite_only: says something of the database's file")
     if not os.access(os.environ.get("CONVERSATIOND_BINARY", ""), os.X_OK):
         raise pytest.UsageError("CONVERSATIOND_BINARY must name the binary under test")
 
@@ -60,12 +88,34 @@ def binary():
     return str(Path(os.environ["CONVERSATIOND_BINARY"]).resolve())
 
 
+@pytest.fixture(scope="session")
+def postgresql():
+    """A PostgreSQL of the run."""
+    with tempfile.TemporaryDirectory(prefix="pg-") as folder:
+        Path(folder).chmod(0o755)
+        server = PostgreSQL(Path(folder))
+        try:
+            yield server.start()
+        finally:
+            server.kill()
+
+
 @pytest.fixture
-def start(binary, tmp_path):
+def database_of(request):
+    """What `Server` takes as the database of a folder."""
+    if request.config.getoption("engine") == "sqlite":
+        return lambda folder: True
+    return cache(lambda folder: request.getfixturevalue("postgresql").make_database())
+
+
+@pytest.fixture
+def start(binary, tmp_path, database_of):
     """Starts servers, each in `folder`; every one is dead when the test is over."""
     servers = []
 
     def start(*arguments, folder=tmp_path, **options):
+        if options.get("database", True) is True:
+            options["database"] = database_of(folder)
         server = Server(binary, folder, arguments, **options)
         servers.append(server)
         return server.start()
@@ -132,14 +182,20 @@ def refused(run):
 
 
 @pytest.fixture
-def keys(run, tmp_path):
+def keys(run, tmp_path, database_of):
     """Runs a command on the API keys of the database that servers have here by default."""
+    url = database_of(tmp_path)
+    database = tmp_path / "conversations.db"
+    if url is True:
+        flags, environment = ["--database", database], {}
+    else:
+        flags, environment = [], {"CONVERSATIOND_DATABASE_URL": url}
 
     def keys(command, *arguments, **options):
-        database = tmp_path / "conversations.db"
+        options["environment"] = {**environment, **(options.get("environment") or {})}
         if command in ("create", "import") and not database.exists():
-            assert run("migrate", "--database", database).returncode == 0
-        return run("keys", command, "--database", database, *arguments, **options)
+            assert run("migrate", *flags, environment=environment).returncode == 0
+        return run("keys", command, *flags, *arguments, **options)
 
     return keys
 
@@ -157,13 +213,14 @@ def make_key(keys):
 
 
 @pytest.fixture
-def list_keys(keys, tmp_path):
+def list_keys(keys, tmp_path, database_of):
     """The rows that `keys list` shows, by the names of the columns."""
 
     def list_keys():
         result = keys("list")
         assert result.returncode == 0
-        assert result.stderr == f"Keys in {tmp_path}/conversations.db:\n"
+        if database_of(tmp_path) is True:
+            assert result.stderr == f"Keys in {tmp_path}/conversations.db:\n"
         heading, *rows = [re.split("  +", line) for line in result.stdout.splitlines()]
         return [dict(zip(heading, row, strict=True)) for row in rows]
 

@@ -49,11 +49,14 @@ class Server:
 
     def __init__(self, binary, folder, arguments=(), environment=None, port=0, database=True,
                  tls=None, **popen):
+        """`database` is whether there is one in `folder`, or the URL of one."""
         self.binary = binary
         self.folder = folder
         self.database = folder / "conversations.db"
         self.arguments = list(arguments)
-        if database:
+        if isinstance(database, str):
+            environment = {"CONVERSATIOND_DATABASE_URL": database, **(environment or {})}
+        elif database:
             self.arguments += ["--database", str(self.database)]
         # A file's settings are under the environment's, and are what its test is about.
         patience = {} if "--config" in self.arguments else PATIENCE

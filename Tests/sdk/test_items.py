@@ -313,6 +313,7 @@ def test_the_cli_reads_the_transcript_and_breaks_no_rule(server, conversation, s
     assert run("check", "--database", server.database).returncode == 0
 
 
+@pytest.mark.sqlite_only
 def test_check_finds_an_item_that_is_not_utf8(server, conversation, run):
     add(server, conversation, "a", "b")
     with closing(sqlite3.connect(server.database, isolation_level=None)) as connection:

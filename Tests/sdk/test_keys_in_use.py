@@ -144,6 +144,7 @@ def test_the_last_use_is_written_down_while_the_server_runs(start, make_key, lis
     wait_until(lambda: TIME.fullmatch(list_keys()[0]["LAST USED"]))
 
 
+@pytest.mark.sqlite_only
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_a_key_is_shown_once_and_is_nowhere_else(
         start, make_key, keys, tmp_path, form):

@@ -261,6 +261,7 @@ def test_a_call_survives_a_crash_and_a_restart_in_its_middle(server):
         assert client.conversations.retrieve(id).metadata == {"a": "2"}
 
 
+@pytest.mark.sqlite_only
 def test_a_call_that_finds_the_database_locked_is_repeated_by_the_sdk(start):
     server = start(environment={"CONVERSATIOND_DATABASE_BUSY_TIMEOUT_MILLISECONDS": "20"})
     other = sqlite3.connect(server.database, isolation_level=None)
@@ -280,6 +281,7 @@ def test_a_call_that_finds_the_database_locked_is_repeated_by_the_sdk(start):
     other.close()
 
 
+@pytest.mark.sqlite_only
 def test_an_error_that_no_repeat_can_cure_is_not_repeated(server, client):
     id = client.conversations.create(metadata={"a": "1"}).id
     with sqlite3.connect(server.database) as other:

@@ -277,7 +277,7 @@ struct Changes {
   }
 
   /// The moment of the group in Unix seconds.
-  private var seconds: Int64 { clock.now / 1_000_000 }
+  private var seconds: Int64 { clock.databaseTime / 1_000_000 }
 
   private func of<Row>(_ rows: [Row], _ call: ([Row]) -> Call) -> Call? {
     rows.isEmpty ? nil : call(rows)

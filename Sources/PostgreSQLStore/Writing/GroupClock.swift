@@ -6,7 +6,8 @@ internal import Repository
 final class GroupClock {
   /// The moment of the group, in Unix microseconds: never before the newest id.
   private(set) var now: Int64 = 0
-  private var databaseTime: Int64 = 0
+  /// What the database's clock said, in Unix microseconds: the age of idempotency keys is by it.
+  private(set) var databaseTime: Int64 = 0
   private var newest: ConversationID?
   private lazy var clock = CreationClock(
     wallClock: { [unowned self] in databaseTime }, newest: nil)

@@ -203,7 +203,7 @@ final class WriteLane: @unchecked Sendable {
     clock.begin(
       atMicroseconds: testClock?() ?? lane.int64(0, 1),
       newest: ConversationID(bytes: lane.bytes(0, 2)))
-    var found = Found(questions, results[2...], now: clock.now, settings)
+    var found = Found(questions, results[2...], now: clock.databaseTime, settings)
     guard found.copiedBytes(questions) <= Self.copiedBytesMax || isAlone else {
       rollBack()
       throw .tooLarge

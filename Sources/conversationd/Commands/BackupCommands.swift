@@ -20,7 +20,7 @@ struct BackupCommand: ParsableCommand {
   var file: String
 
   func run() throws {
-    let path = try databaseOptions.settings().databasePath
+    let path = try databaseOptions.settings().database.file(for: "backup", instead: "pg_dump")
     if file == "-" {
       try stream(path)
     } else {
@@ -80,7 +80,7 @@ struct RestoreCommand: ParsableCommand {
   var allowNoKeys = false
 
   func run() throws {
-    let path = try databaseOptions.settings().databasePath
+    let path = try databaseOptions.settings().database.file(for: "restore", instead: "pg_restore")
     let bar = ProgressBar()
     do {
       defer { bar.end() }

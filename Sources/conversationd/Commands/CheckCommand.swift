@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import PostgreSQLStore
 import SQLiteStore
 
 /// `conversationd check`
@@ -8,51 +9,53 @@ struct CheckCommand: ParsableCommand {
     commandName: "check",
     abstract: "Check a database, without changing it.",
     discussion: """
-      Runs SQLite's integrity and foreign-key checks, then looks at every conversation, pair and \
-      item for the limits and for text that is not UTF-8, which SQLite does not check. May run \
-      beside a server. SQLite's integrity check takes one snapshot: until it ends, the server's \
-      write-ahead log cannot be checkpointed past it. The rest takes many short ones. Exits with \
-      65 when something is wrong.
+      Of a SQLite file, runs SQLite's integrity and foreign-key checks, then looks at every \
+      conversation, pair and item for the limits and for text that is not UTF-8, which SQLite does \
+      not check. SQLite's integrity check takes one snapshot: until it ends, the server's \
+      write-ahead log cannot be checkpointed past it. The rest takes many short ones. Of a PostgreSQL \
+      database, looks whether what is kept beside each conversation is true of it. May run beside \
+      servers. Exits with 65 when something is wrong.
       """)
 
   @OptionGroup var databaseOptions: DatabaseOptions
   @OptionGroup var jsonOption: JSONOption
 
   func run() throws {
-    let path = try databaseOptions.settings().databasePath
-    let report: DatabaseReport
-    let bar = ProgressBar()
-    do {
-      defer { bar.end() }
-      report = try SQLiteStore.check(path: path, progress: bar.show)
-    } catch {
-      throw Failure(error, database: path)
-    }
+    let database = try databaseOptions.settings().database
+    let report = try Self.check(database)
     if jsonOption.isWanted {
-      print(Self.json(report, path: path).text)
+      print(report.json(of: database).text)
     } else {
-      Self.show(report, path: path)
+      for finding in report.findings { print(finding) }
+      print("\(database): \(report.summary)")
     }
     // The findings are said; the exit code is all that is left to say.
     if !report.findings.isEmpty { throw ExitCode(Failure.Kind.data.rawValue) }
   }
 
-  private static func show(_ report: DatabaseReport, path: String) {
-    for finding in report.findings { print(words(finding)) }
-    let verdict =
-      report.findings.isEmpty ? "all is well" : "\(report.findings.count) findings"
-    print(
-      "\(path): \(report.conversationCount) conversations, \(report.pairCount) metadata pairs, "
-        + "\(report.itemCount) items, \(verdict)")
-  }
-
-  private static func json(_ report: DatabaseReport, path: String) -> JSONValue {
-    .object([
-      "database": .string(path), "conversations": .integer(Int64(report.conversationCount)),
-      "metadata_pairs": .integer(Int64(report.pairCount)),
-      "items": .integer(Int64(report.itemCount)),
-      "findings": .array(report.findings.map { .string(words($0)) }),
-    ])
+  private static func check(_ database: Database) throws(Failure) -> CheckReport {
+    let bar = ProgressBar()
+    defer { bar.end() }
+    switch database {
+    case .sqlite(let path):
+      do {
+        let report = try SQLiteStore.check(path: path, progress: bar.show)
+        return CheckReport(
+          conversationCount: report.conversationCount, pairCount: report.pairCount,
+          itemCount: report.itemCount, findings: report.findings.map { words($0) })
+      } catch {
+        throw Failure(error, database: path)
+      }
+    case .postgreSQL(let url):
+      do {
+        let report = try PostgreSQLStore.check(url: url) { bar.show(.checking($0)) }
+        return CheckReport(
+          conversationCount: report.conversationCount, pairCount: report.pairCount,
+          itemCount: report.itemCount, findings: report.findings.map { "\($0)" })
+      } catch {
+        throw Failure(error, database: "\(url)")
+      }
+    }
   }
 
   /// One line; a value is never shown.
@@ -78,5 +81,28 @@ struct CheckCommand: ParsableCommand {
     case .limit(let conversation, let key):
       "\(conversation): key \(key.debugDescription): the key or its value is over a limit"
     }
+  }
+}
+
+/// What a check found, whatever the engine.
+private struct CheckReport {
+  let conversationCount: Int
+  let pairCount: Int
+  let itemCount: Int
+  /// One line each.
+  let findings: [String]
+
+  var summary: String {
+    let verdict = findings.isEmpty ? "all is well" : "\(findings.count) findings"
+    return "\(conversationCount) conversations, \(pairCount) metadata pairs, \(itemCount) items, "
+      + verdict
+  }
+
+  func json(of database: Database) -> JSONValue {
+    .object([
+      "database": .string("\(database)"), "conversations": .integer(Int64(conversationCount)),
+      "metadata_pairs": .integer(Int64(pairCount)), "items": .integer(Int64(itemCount)),
+      "findings": .array(findings.map { .string($0) }),
+    ])
   }
 }

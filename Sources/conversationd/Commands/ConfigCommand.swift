@@ -33,11 +33,11 @@ struct ConfigCommand: ParsableCommand {
 }
 
 extension SettingLayers.Effective {
-  fileprivate var row: [String] { [setting.key, text.isEmpty ? "none" : text, origin] }
+  fileprivate var row: [String] { [setting.key, text.isEmpty ? "none" : shown, origin] }
 
   fileprivate var json: JSONValue {
     .object([
-      "name": .string(setting.key), "value": setting.kind.json(of: text),
+      "name": .string(setting.key), "value": setting.kind.json(of: shown),
       "from": .string(origin),
     ])
   }

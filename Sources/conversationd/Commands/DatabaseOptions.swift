@@ -10,7 +10,8 @@ struct DatabaseOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The database file. (default: \(Setting.named("database.path").defaultValue))",
+      "The database file, also where a URL is set. "
+        + "(default: \(Setting.named("database.path").defaultValue))",
       valueName: "file"))
   var database: String?
 

@@ -45,7 +45,7 @@ extension KeysCommand {
         try hand(key, settings)
         writeError(
           "Created the key '\(options.name)' for project '\(options.project)' in "
-            + "\(settings.databasePath). Keep it in a safe place: it is not shown again.")
+            + "\(settings.database). Keep it in a safe place: it is not shown again.")
       }
     }
 
@@ -55,7 +55,8 @@ extension KeysCommand {
         print(key.text)
         try Conversationd.flushOutput()
       } catch {
-        try settings.openKeys().revoke(name: options.name, project: options.project)
+        try settings.database.revokeKey(
+          name: options.name, project: options.project, settings)
         throw Failure(
           .io, "the key '\(options.name)' could not be printed and was revoked; make another")
       }
@@ -77,12 +78,7 @@ extension KeysCommand {
 
     func run() throws {
       let settings = try databaseOptions.settings()
-      let records: [APIKeyRecord]
-      do {
-        records = try settings.openKeys(readOnly: true).all()
-      } catch let error as DatabaseError {
-        throw Failure(error, database: settings.databasePath)
-      }
+      let records = try settings.database.keys(settings)
       let now = UnixTime.seconds()
       if jsonOption.isWanted {
         print(JSONValue.array(records.map { Self.json($0, now: now) }).text)
@@ -91,7 +87,7 @@ extension KeysCommand {
       let heading = [
         "NAME", "PROJECT", "RIGHTS", "STATE", "CREATED", "LAST USED", "EXPIRES", "KEY",
       ]
-      writeError("Keys in \(settings.databasePath):")
+      writeError("Keys in \(settings.database):")
       let table = Table([heading] + records.map { Self.row($0, now: now) })
       for line in table.lines { print(line) }
     }
@@ -152,13 +148,8 @@ extension KeysCommand {
 
     func run() throws {
       let settings = try databaseOptions.settings()
-      let keys = try settings.openKeys()
-      do {
-        try keys.revoke(name: name, project: project)
-      } catch {
-        throw Failure(error, name: name, project: project, database: settings.databasePath)
-      }
-      print("revoked '\(name)' in \(settings.databasePath)")
+      try settings.database.revokeKey(name: name, project: project, settings)
+      print("revoked '\(name)' in \(settings.database)")
     }
   }
 }
@@ -179,17 +170,5 @@ struct Lifetime: ExpressibleByArgument {
     let (seconds, isTooLarge) = count.multipliedReportingOverflow(by: unit)
     guard !isTooLarge, seconds <= NewAPIKey.lifetimeSecondsMax else { return nil }
     self.seconds = seconds
-  }
-}
-
-extension Settings {
-  func openKeys(readOnly: Bool = false) throws(Failure) -> APIKeys {
-    do {
-      return try APIKeys(
-        path: databasePath, busyTimeoutMilliseconds: sqlite.busyTimeoutMilliseconds,
-        isReadOnly: readOnly)
-    } catch {
-      throw Failure(error, database: databasePath)
-    }
   }
 }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Repository
-import SQLiteStore
 
 /// `conversationd migrate`
 struct MigrateCommand: ParsableCommand {
@@ -8,8 +7,8 @@ struct MigrateCommand: ParsableCommand {
     commandName: "migrate",
     abstract: "Bring a database to this version's schema, and create it when there is none.",
     discussion: """
-      Serving does the same. A database with something in it is copied before, to \
-      FILE.version-N.backup, which 'conversationd restore' takes. Prints the name of each migration \
+      Serving does the same. A SQLite file with something in it is copied before, to \
+      FILE.version-N.backup, which 'conversationd restore' takes; a PostgreSQL database is not. Prints the name of each migration \
       that it applied.
       """)
 
@@ -21,25 +20,19 @@ struct MigrateCommand: ParsableCommand {
 
   func run() throws {
     let settings = try databaseOptions.settings()
-    let path = settings.databasePath
-    do {
-      let report = try SQLiteStore.migrate(
-        path: path, busyTimeoutMilliseconds: settings.sqlite.busyTimeoutMilliseconds,
-        backsUp: !withoutBackup)
-      if jsonOption.isWanted {
-        let applied = report.applied.map { JSONValue.string($0) }
-        print(
-          JSONValue.object([
-            "database": .string(path), "backup": .optional(report.backup) { .string($0) },
-            "applied": .array(applied),
-          ]).text)
-        return
-      }
-      if let backup = report.backup { print("copied it to \(backup) before") }
-      for name in report.applied { print("applied \(name)") }
-      print(report.applied.isEmpty ? "\(path) is up to date" : "\(path) is now up to date")
-    } catch {
-      throw Failure(error, database: path)
+    let database = settings.database
+    let report = try database.migrate(settings, backsUp: !withoutBackup)
+    if jsonOption.isWanted {
+      let applied = report.applied.map { JSONValue.string($0) }
+      print(
+        JSONValue.object([
+          "database": .string("\(database)"), "backup": .optional(report.backup) { .string($0) },
+          "applied": .array(applied),
+        ]).text)
+      return
     }
+    if let backup = report.backup { print("copied it to \(backup) before") }
+    for name in report.applied { print("applied \(name)") }
+    print(report.applied.isEmpty ? "\(database) is up to date" : "\(database) is now up to date")
   }
 }

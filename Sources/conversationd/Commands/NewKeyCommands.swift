@@ -1,6 +1,5 @@
 import ArgumentParser
 import Conversations
-import Glibc
 import Repository
 import SQLiteStore
 
@@ -41,28 +40,20 @@ struct NewKeyOptions: ParsableArguments {
     _ key: @autoclosure () throws -> APIKey, _ settings: Settings,
     whenStored: (APIKey) throws -> Void
   ) throws {
-    let path = settings.databasePath
     do {
       try APIKeys.check(name: name, project: project)
-      guard access(path, F_OK) == 0 || errno != ENOENT else {
-        throw Failure(
-          .unavailable,
-          "database '\(path)' does not exist; 'conversationd migrate' creates it, or name another "
-            + "one with --database")
-      }
-      let isFirst = try !SQLiteStore.hasAPIKeys(path: path)
-      let keys = try settings.openKeys()
-      let key = try keys.create(
-        name: name, project: project, rights: rights, lifetimeSeconds: expires?.seconds,
-        key: key())
-      try whenStored(key)
-      if isFirst { writeError("It is the first key: from now on every request needs one.") }
-      warn(of: try keys.otherProjects(than: project))
-    } catch let error as APIKeysError {
-      throw Failure(error, name: name, project: project, database: path)
-    } catch let error as DatabaseError {
-      throw Failure(error, database: path)
+    } catch {
+      throw Failure(error, name: name, project: project, database: "")
     }
+    let database = settings.database
+    try database.requireThere()
+    let isFirst = try !database.hasAPIKeys()
+    let key = try database.createKey(
+      key(), name: name, project: project, rights: rights, lifetimeSeconds: expires?.seconds,
+      settings)
+    try whenStored(key)
+    if isFirst { writeError("It is the first key: from now on every request needs one.") }
+    warn(of: try database.otherProjects(than: project, settings))
   }
 
   /// Who begins to use keys may have conversations that the new key cannot see.
@@ -95,7 +86,7 @@ extension KeysCommand {
       try options.store(try Self.read(), settings) { _ in
         print(
           "imported the key '\(options.name)' for project '\(options.project)' into "
-            + settings.databasePath)
+            + "\(settings.database)")
       }
     }
 
@@ -140,18 +131,13 @@ extension KeysCommand {
 
     func run() throws {
       let settings = try databaseOptions.settings()
-      let keys = try settings.openKeys()
-      do {
-        let old = try keys.rotate(
-          name: name, project: project, graceSeconds: grace?.seconds ?? Self.graceSeconds,
-          handOver: Self.hand)
-        writeError(
-          "Created a new key '\(name)' in \(settings.databasePath). Keep it in a safe place: it is not "
-            + "shown again. The old one is '\(old.oldName)' now, and counts until "
-            + "\(Timestamp(unixSeconds: old.endsAt)).")
-      } catch {
-        throw Failure(error, name: name, project: project, database: settings.databasePath)
-      }
+      let old = try settings.database.rotateKey(
+        name: name, project: project, graceSeconds: grace?.seconds ?? Self.graceSeconds,
+        settings, handOver: Self.hand)
+      writeError(
+        "Created a new key '\(name)' in \(settings.database). Keep it in a safe place: it is not "
+          + "shown again. The old one is '\(old.oldName)' now, and counts until "
+          + "\(Timestamp(unixSeconds: old.endsAt)).")
     }
 
     /// - Returns: Whether it was printed.

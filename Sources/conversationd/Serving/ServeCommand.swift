@@ -5,7 +5,6 @@ import HTTP
 import Logging
 import Repository
 import SQLite
-import SQLiteStore
 
 /// `conversationd serve`
 struct ServeCommand: ParsableCommand {
@@ -30,7 +29,7 @@ struct ServeCommand: ParsableCommand {
   @OptionGroup var databaseOptions: DatabaseOptions
   @OptionGroup var options: ServeOptions
 
-  @Flag(help: "Refuse to create a database: one that is missing is an error.")
+  @Flag(help: "Refuse to create a database: a file that is missing is an error.")
   var existing = false
 
   func run() throws {
@@ -67,14 +66,9 @@ struct ServeCommand: ParsableCommand {
     // The address comes first: when it is not to be had, no database is created or migrated.
     let socket = try listen(settings, manager)
     let management = try listenForManagement(settings)
-    let repository: SQLiteStore
-    do {
-      repository = try SQLiteStore(
-        path: settings.databasePath, settings: settings.sqlite, mustExist: existing,
-        whenGroupEnded: metrics.record, whenStopped: signals.requestStop)
-    } catch {
-      throw Failure(error, database: settings.databasePath)
-    }
+    let repository = try settings.database.open(
+      settings, mustExist: existing, whenGroupEnded: metrics.record,
+      whenStopped: signals.requestStop)
     if let backup = repository.migration.backup {
       logger.notice("copied the database before migrating it", metadata: ["backup": "\(backup)"])
     }
@@ -93,12 +87,7 @@ struct ServeCommand: ParsableCommand {
   private func listen(
     _ settings: Settings, _ manager: ServiceManager
   ) throws(Failure) -> ListeningSocket {
-    let reason: String?
-    do {
-      reason = try Self.reasonToStayOnLoopback(settings)
-    } catch {
-      throw Failure(error, database: settings.databasePath)
-    }
+    let reason = try Self.reasonToStayOnLoopback(settings)
     var socket = ListeningSocket()
     for descriptor in manager.sockets {
       do {
@@ -130,9 +119,8 @@ struct ServeCommand: ParsableCommand {
   /// - Returns: nil when others than this machine may be served.
   private static func reasonToStayOnLoopback(
     _ settings: Settings
-  ) throws(DatabaseError) -> String? {
-    let requiresKey =
-      try settings.api.requiresKeys ? true : SQLiteStore.hasAPIKeys(path: settings.databasePath)
+  ) throws(Failure) -> String? {
+    let requiresKey = try settings.api.requiresKeys ? true : settings.database.hasAPIKeys()
     if !requiresKey {
       return "since there is no API key yet and anybody who reaches the port could read and change "
         + "everything: make one with 'conversationd keys create'"

@@ -3,7 +3,6 @@ import Glibc
 import HTTP
 import Logging
 import Repository
-import SQLiteStore
 
 /// The server from its first connection to its last, and the repository under it.
 struct ServerService: Sendable {
@@ -86,7 +85,7 @@ struct ServerService: Sendable {
       logger.info(
         "\(line)",
         metadata: [
-          "database": "\(settings.databasePath)",
+          "database": "\(settings.database)",
           "version": "\(Version.text)",
           "api_keys": hasKeys == true ? "required" : "none yet",
         ])
@@ -110,7 +109,7 @@ struct ServerService: Sendable {
   /// Does again and again what no request waits for, until it is cancelled. An idempotency key
   /// counts as forgotten when it is too old, so it does not matter when exactly its row goes.
   private func keepUp() async {
-    let retention = Duration.seconds(settings.sqlite.shared.idempotencySeconds)
+    let retention = Duration.seconds(settings.store.idempotencySeconds)
     while true {
       do {
         try await repository.forgetOldIdempotencyKeys()

@@ -2,6 +2,8 @@ import API
 import CProcess
 import HTTP
 import Logging
+import PostgreSQL
+import PostgreSQLStore
 import Repository
 import SQLiteStore
 
@@ -40,6 +42,8 @@ struct Setting: Sendable {
     case networks
     /// A list of names of item types; may be empty.
     case itemTypes
+    /// A URL of PostgreSQL, which may hold a password; may be empty.
+    case databaseURL
     case choice([String])
     case boolean
     case integer(ClosedRange<Int>)
@@ -116,7 +120,7 @@ struct Setting: Sendable {
     Setting("http.body_bytes_max", .integer(1024...67_108_864), default: "16777216") {
       $1.server.bodyBytesMax = $0.integer
       // What a request asks to be copied counts like what it sends.
-      $1.sqlite.shared.copiesBytesMax = $0.integer
+      $1.store.copiesBytesMax = $0.integer
     },
     Setting("http.bodies_bytes_max", .integer(1024...1_099_511_627_776), default: "67108864") {
       $1.server.bodiesBytesMax = $0.integer
@@ -153,6 +157,7 @@ struct Setting: Sendable {
     Setting("database.path", .path, default: "conversations.db", flag: "--database") {
       $1.databasePath = $0.text
     },
+    Setting("database.url", .databaseURL, default: "") { $1.databaseURL = $0.text },
     Setting(
       "database.synchronous",
       .choice(SQLiteStore.Settings.Synchronous.allCases.map(\.rawValue)), default: "full"
@@ -163,7 +168,7 @@ struct Setting: Sendable {
       $1.sqlite.busyTimeoutMilliseconds = $0.integer
     },
     Setting("database.waiting_writes_max", .integer(1...100_000), default: "4096") {
-      $1.sqlite.shared.waitingWritesMax = $0.integer
+      $1.store.waitingWritesMax = $0.integer
     },
     Setting("database.wal_bytes_max", .integer(1_048_576...1_099_511_627_776), default: "33554432")
     {
@@ -171,12 +176,19 @@ struct Setting: Sendable {
     },
     Setting("database.query_threads", .integer(1...64), default: "2") {
       $1.sqlite.queryThreads = $0.integer
+      $1.postgreSQL.queryLanes = $0.integer
+    },
+    Setting("database.read_lanes", .integer(1...16), default: "2") {
+      $1.postgreSQL.readLanes = $0.integer
+    },
+    Setting("database.write_lanes", .integer(1...16), default: "3") {
+      $1.postgreSQL.writeLanes = $0.integer
     },
     Setting("database.query_timeout_milliseconds", .integer(1...60_000), default: "2000") {
-      $1.sqlite.shared.queryTimeoutMilliseconds = $0.integer
+      $1.store.queryTimeoutMilliseconds = $0.integer
     },
     Setting("database.idempotency_seconds", .integer(1...31_536_000), default: "86400") {
-      $1.sqlite.shared.idempotencySeconds = $0.integer
+      $1.store.idempotencySeconds = $0.integer
     },
   ]
 
@@ -209,6 +221,12 @@ struct Setting: Sendable {
       preconditionFailure("no setting \(key)")
     }
     return setting
+  }
+
+  /// A value as people may see it: without a password.
+  func shown(_ text: String) -> String {
+    guard case .databaseURL = kind, !text.isEmpty else { return text }
+    return (try? DatabaseURL(text)).map(\.description) ?? "***"
   }
 
   /// The name of the environment variable that sets it.

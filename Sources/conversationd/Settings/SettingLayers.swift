@@ -14,6 +14,9 @@ struct SettingLayers: Sendable {
     let setting: Setting
     let text: String
     let source: Source
+
+    /// The value as people may see it.
+    var shown: String { setting.shown(text) }
   }
 
   /// Where a value comes from.
@@ -49,17 +52,15 @@ struct SettingLayers: Sendable {
     self.layers = layers
   }
 
-  /// Every setting, in the order of the example file. The highest layer that says where to listen says
-  /// it alone: a list of addresses hides a host and a port below it, and these hide a list.
+  /// Every setting, in the order of the example file.
   var effective: [Effective] {
-    let listening = layers.first { $0.hasAddresses || $0.hasHostOrPort }
+    let hidden = Set(Alternative.all.flatMap { $0.hidden(in: layers) })
     return Setting.all.map { setting in
-      let isHidden =
-        listening?.hasAddresses == true
-        ? Layer.hostAndPort.contains(setting.key) : setting.key == Layer.addresses
-      for layer in layers where !isHidden {
+      for layer in layers where !hidden.contains(setting.key) {
         // An empty list does not hide the one below it.
-        let isSaid = setting.key != Layer.addresses || layer.hasAddresses
+        let isSaid = Alternative.all.allSatisfy {
+          $0.setting != setting.key || $0.hasSetting(layer)
+        }
         if isSaid, let text = layer.values[setting.key] {
           return Effective(setting: setting, text: text, source: layer.source)
         }
@@ -78,24 +79,50 @@ struct SettingLayers: Sendable {
   }
 }
 
+/// A setting that says in one what others say. The highest layer that has any of them says it alone: a
+/// list of addresses hides a host and a port below it, and these hide a list.
+private struct Alternative {
+  /// Empty says nothing.
+  let setting: String
+  let others: [String]
+
+  static let all = [
+    Alternative(setting: "http.listen", others: ["http.host", "http.port"]),
+    Alternative(setting: "database.url", others: ["database.path"]),
+  ]
+
+  func hasSetting(_ layer: Layer) -> Bool {
+    !Setting.words(layer.values[setting] ?? "").isEmpty
+  }
+
+  func hasOthers(_ layer: Layer) -> Bool { others.contains { layer.values[$0] != nil } }
+
+  /// The settings that do not count.
+  func hidden(in layers: [Layer]) -> [String] {
+    guard let layer = layers.first(where: { hasSetting($0) || hasOthers($0) }) else { return [] }
+    return hasSetting(layer) ? others : [setting]
+  }
+
+  /// - Returns: What is wrong with a layer that has both.
+  func complaint(about layer: Layer) -> String? {
+    guard hasSetting(layer), hasOthers(layer) else { return nil }
+    let names = others.map { "'\($0)'" }.joined(separator: " or ")
+    return
+      "setting '\(setting)' in \(layer.source.name) stands beside \(names): give the one or the "
+      + "other\(others.count > 1 ? "s" : "")"
+  }
+}
+
 /// The values of one place.
 private struct Layer {
-  static let addresses = "http.listen"
-  static let hostAndPort = ["http.host", "http.port"]
-
   let source: SettingLayers.Source
   let values: [String: String]
 
-  /// An empty list says nothing.
-  var hasAddresses: Bool { !Setting.words(values[Self.addresses] ?? "").isEmpty }
-  var hasHostOrPort: Bool { Self.hostAndPort.contains { values[$0] != nil } }
-
   func check() throws(Failure) {
-    if hasAddresses, hasHostOrPort {
-      throw Failure(
-        .configuration,
-        "setting '\(Self.addresses)' in \(source.name) stands beside 'http.host' or 'http.port': "
-          + "give the one or the others")
+    for alternative in Alternative.all {
+      if let complaint = alternative.complaint(about: self) {
+        throw Failure(.configuration, complaint)
+      }
     }
     for setting in Setting.all {
       guard let value = values[setting.key], let complaint = setting.complaint(about: value)

@@ -1,4 +1,5 @@
 import HTTP
+import PostgreSQL
 
 extension Setting {
   /// - Returns: What is wrong with a value; nil when it may be used.
@@ -23,6 +24,10 @@ extension Setting {
       }
     case .itemTypes:
       Self.complaint(about: value, "names of 1 to 64 of a-z, 0-9 and _", Self.isItemType)
+    case .databaseURL:
+      // A value that is wrong may hold a password too.
+      value.isEmpty || DatabaseURL.isURL(value)
+        ? nil : "must be a URL that begins with postgresql://"
     case .choice(let choices):
       choices.contains(value)
         ? nil : "must be one of \(choices.joined(separator: ", ")), not '\(value)'"

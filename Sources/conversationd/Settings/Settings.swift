@@ -2,6 +2,8 @@ import API
 import Glibc
 import HTTP
 import Logging
+import PostgreSQLStore
+import Repository
 import SQLiteStore
 
 /// The settings of one run, as they are used.
@@ -14,10 +16,20 @@ struct Settings: Sendable {
   var allowsInsecureHTTP = false
   /// Where the management listener listens; nil for nowhere.
   var managementAddress: ListenAddress?
+  /// The file of the database.
   var databasePath = ""
+  /// The URL of the database; empty for the one in the file.
+  var databaseURL = ""
+  /// The database that these two name.
+  private(set) var database = Database.sqlite(path: "")
   var server = Server.Configuration()
   var api = API.Settings()
+  /// What every engine has.
+  var store = StoreSettings()
+  /// What SQLite has alone.
   var sqlite = SQLiteStore.Settings()
+  /// What PostgreSQL has alone.
+  var postgreSQL = PostgreSQLStore.Settings()
   /// How long `/readyz` says that the server is about to stop before it does.
   var drainSeconds = 0
   var logLevel = Logger.Level.info
@@ -37,6 +49,7 @@ struct Settings: Sendable {
   /// - Throws: `Failure` when settings do not fit together.
   init(_ layers: SettingLayers) throws(Failure) {
     for value in layers.effective { value.setting.apply(Setting.Value(text: value.text), &self) }
+    database = try Database(path: databasePath, url: databaseURL)
     tls = try TLSFiles(certificate: certificatePath, privateKey: privateKeyPath)
   }
 }

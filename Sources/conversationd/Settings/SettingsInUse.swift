@@ -6,7 +6,9 @@ struct SettingsInUse {
   /// A setting that has another value now.
   struct Change {
     let key: String
+    /// As people may see it.
     let before: String
+    /// As people may see it.
     let after: String
     /// Whether it counts from now on; otherwise it does after a restart.
     let isDone: Bool
@@ -30,7 +32,7 @@ struct SettingsInUse {
       let key = value.setting.key
       let isDone = value.setting.isReloadable || key.hasPrefix("tls.") && keepsTLS
       changes.append(
-        Change(key: key, before: values[index].text, after: value.text, isDone: isDone))
+        Change(key: key, before: values[index].shown, after: value.shown, isDone: isDone))
       guard isDone else { continue }
       value.setting.apply(Setting.Value(text: value.text), &settings)
       values[index] = value
