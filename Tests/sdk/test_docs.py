@@ -68,6 +68,16 @@ NOT_RUN = {
     ],
     "docs/releasing.md": ["scripts/release"],
     "docs/performance.md": ["scripts/bench ", "workload ", "workload "],
+    "docs/postgresql.md": [
+        "sudo apt-get install --yes postgresql haproxy",
+        "sudo -u postgres createuser ",
+        "export CONVERSATIOND_DATABASE_URL=",
+        "SELECT * FROM overview ",
+        "SELECT 'conv_' ",
+        "SELECT value AS ",
+        "SELECT created_at, role, text ",
+        "UPDATE conversations ",
+    ],
     "docs/sqlite.md": ["scripts/generate --count 1000000 --database million.db"],
 }
 

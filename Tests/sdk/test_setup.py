@@ -17,7 +17,7 @@ TOOLCHAIN = Path(shutil.which("clang")).resolve().parents[1]
 # Where the packages and the toolchain have their programs.
 DEBIAN = f"{TOOLCHAIN}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # What is used only where it is there.
-OPTIONAL = {"apt-get", "sudo"}
+OPTIONAL = {"apt-get", "haproxy", "sudo"}
 # What `scripts/setup --release` brings, which the tests do without.
 RELEASE = {"buildah", "caddy", "lintian", "mmdebstrap", "nginx", "promtool"}
 # `scripts/bench --peers` brings what it needs from PyPI.
