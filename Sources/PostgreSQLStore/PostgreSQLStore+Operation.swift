@@ -118,7 +118,7 @@ extension PostgreSQLStore {
   private func databaseSeconds() async throws(RepositoryError) -> Int64 {
     if let clock { return clock() / 1_000_000 }
     return try await query { session throws(RepositoryError) in
-      try session.run([.once("SELECT extract(epoch FROM now())::bigint")])[0].int64(0, 0)
+      try session.run([.once("SELECT floor(extract(epoch FROM now()))::bigint")])[0].int64(0, 0)
     }
   }
 

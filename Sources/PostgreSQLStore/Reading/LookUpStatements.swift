@@ -16,7 +16,7 @@ enum LookUpStatements {
         first_characters
       FROM api_keys WHERE hash = w.hash AND revoked_at IS NULL AND (
         expires_at IS NULL
-        OR expires_at > coalesce(\(now)::bigint, extract(epoch FROM clock_timestamp())::bigint))
+        OR expires_at > coalesce(\(now)::bigint, floor(extract(epoch FROM clock_timestamp()))::bigint))
       LIMIT 1
     ) AS api_keys ON true
     LEFT JOIN projects ON projects.number = api_keys.project
