@@ -23,7 +23,8 @@ sdk_conftest = importlib.util.module_from_spec(spec)
 sys.modules["sdk_conftest"] = sdk_conftest
 spec.loader.exec_module(sdk_conftest)
 from sdk_conftest import (  # noqa: E402, F401
-    binary, keys, make_key, pytest_configure, run, server, sqlite, start, wait_until)
+    binary, database_of, keys, make_key, pytest_addoption, pytest_configure, run, server, sqlite,
+    start, wait_until)
 from server import Server, bearer  # noqa: E402
 
 expect.set_options(timeout=APPEAR_MILLISECONDS)
