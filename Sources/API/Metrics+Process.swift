@@ -1,6 +1,3 @@
-internal import Glibc
-internal import Synchronization
-
 extension Metrics {
   /// What the program was built of.
   public struct Build: Sendable {
@@ -21,8 +18,6 @@ extension Metrics {
       self.sqlite = sqlite
     }
   }
-
-  static var unixSeconds: Int64 { Int64(time(nil)) }
 
   /// Writes what is known of the program and its process.
   func writeProcess(certificateExpiresAt: Int64?, to text: inout MetricsText) {

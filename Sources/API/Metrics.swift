@@ -11,7 +11,7 @@ internal import Synchronization
 public final class Metrics: Sendable {
   private let state = Mutex(State())
   let build: Build
-  let startedAt = Metrics.unixSeconds
+  let startedAt = UnixTime.seconds()
 
   private struct State {
     var requests: [Answered: Int] = [:]

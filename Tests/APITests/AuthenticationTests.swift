@@ -5,6 +5,7 @@ import Logging
 import Repository
 import SQLite
 import SQLiteStore
+import TestSupport
 import Testing
 
 @testable import API

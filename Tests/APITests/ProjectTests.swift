@@ -2,6 +2,7 @@ import HTTPTypes
 import Repository
 import SQLite
 import SQLiteStore
+import TestSupport
 import Testing
 
 @testable import API

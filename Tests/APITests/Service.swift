@@ -7,7 +7,6 @@ import Logging
 import Repository
 import SQLite
 import SQLiteStore
-import Synchronization
 import TestSupport
 import Testing
 
@@ -174,20 +173,6 @@ extension Service.Answer {
   var eTag: String { headers["etag"] ?? "none" }
 
   var errorCode: String? { try? APIErrorBody(body).code }
-}
-
-/// A clock that a test sets.
-final class TestClock: Sendable {
-  private let current: Atomic<Int64>
-
-  init(_ seconds: Int64 = 1_700_000_000) {
-    current = Atomic(seconds)
-  }
-
-  var seconds: Int64 {
-    get { current.load(ordering: .relaxed) }
-    set { current.store(newValue, ordering: .relaxed) }
-  }
 }
 
 /// Valid pairs as a set.

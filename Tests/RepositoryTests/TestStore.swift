@@ -1,6 +1,5 @@
 import Conversations
 import Repository
-import Synchronization
 import TestSupport
 import Testing
 
@@ -98,19 +97,5 @@ func repositoryError(_ body: () async throws -> Void) async -> RepositoryError? 
     return nil
   } catch {
     return error as? RepositoryError
-  }
-}
-
-/// A clock that a test sets.
-final class TestClock: Sendable {
-  private let current: Atomic<Int64>
-
-  init(_ seconds: Int64) {
-    current = Atomic(seconds)
-  }
-
-  var seconds: Int64 {
-    get { current.load(ordering: .relaxed) }
-    set { current.store(newValue, ordering: .relaxed) }
   }
 }

@@ -1,6 +1,7 @@
 import Conversations
 import Repository
 import SQLite
+import TestSupport
 import Testing
 
 @testable import SQLiteStore

@@ -2,7 +2,6 @@ import Conversations
 import Foundation
 import Repository
 import SQLite
-import Synchronization
 import TestSupport
 import Testing
 
@@ -140,19 +139,5 @@ extension APIKeys {
     lifetimeSeconds: Int64? = nil
   ) throws(APIKeysError) -> APIKey {
     try create(name: name, project: project, rights: rights, lifetimeSeconds: lifetimeSeconds)
-  }
-}
-
-/// A clock that a test sets.
-final class TestClock: Sendable {
-  private let current: Atomic<Int64>
-
-  init(_ seconds: Int64) {
-    current = Atomic(seconds)
-  }
-
-  var seconds: Int64 {
-    get { current.load(ordering: .relaxed) }
-    set { current.store(newValue, ordering: .relaxed) }
   }
 }
