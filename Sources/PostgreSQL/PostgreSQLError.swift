@@ -21,7 +21,7 @@ public struct PostgreSQLError: Error, Equatable, Sendable, CustomStringConvertib
     case readOnly
     /// A serialization failure or a deadlock; a repeat may succeed (40001, 40P01).
     case conflict
-    /// A key exists already (23505).
+    /// A key, a table or a type of that name exists already (23505, 42P07, 42710).
     case duplicate
     /// Another constraint, or a trigger that raised an error, refused a row (class 23, P0001).
     case constraint
@@ -46,7 +46,7 @@ public struct PostgreSQLError: Error, Equatable, Sendable, CustomStringConvertib
     case "57P01", "57P02", "57P03", "57P05", "53300", "25P03": return .connection
     case "25006": return .readOnly
     case "40001", "40P01": return .conflict
-    case "23505": return .duplicate
+    case "23505", "42P07", "42710": return .duplicate
     case "P0001": return .constraint
     case "55P03": return .lockTimeout
     case "57014": return .cancelled

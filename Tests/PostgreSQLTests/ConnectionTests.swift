@@ -161,6 +161,7 @@ import Testing
 
   @Test(arguments: [
     ("40001", PostgreSQLError.Kind.conflict), ("40P01", .conflict), ("23505", .duplicate),
+    ("42P07", .duplicate), ("42710", .duplicate),
     ("23514", .constraint), ("P0001", .constraint), ("55P03", .lockTimeout), ("57014", .cancelled),
     ("53100", .full), ("53200", .memory), ("57P01", .connection), ("57P03", .connection),
     ("08006", .connection), ("25006", .readOnly), ("42P01", .missing), ("22012", .other),

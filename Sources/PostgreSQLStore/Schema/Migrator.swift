@@ -55,10 +55,11 @@ enum Migrator {
     }
   }
 
-  /// Two programs that make it at once collide in PostgreSQL's own tables (23505): the other one's is
-  /// there then.
+  /// Two programs that make it at once may collide, `IF NOT EXISTS` or not: of the two, one finds the
+  /// table, its type or its row in PostgreSQL's catalog in the middle of making its own. It has to
+  /// try again, since the other one may not have committed yet; the next time waits for it.
   private static func makeStateTable(
-    _ connection: inout Connection
+    _ connection: inout Connection, attempts: Int = 5
   ) throws(PostgreSQLStoreError) {
     do {
       try connection.execute(
@@ -71,9 +72,8 @@ enum Migrator {
         INSERT INTO schema_state VALUES (1, 0, 1) ON CONFLICT DO NOTHING
         """)
     } catch {
-      guard error.kind == .duplicate else { throw PostgreSQLStoreError(error) }
-      // It may not have committed yet; the second time waits for it.
-      return try makeStateTable(&connection)
+      guard error.kind == .duplicate, attempts > 1 else { throw PostgreSQLStoreError(error) }
+      return try makeStateTable(&connection, attempts: attempts - 1)
     }
   }
 
