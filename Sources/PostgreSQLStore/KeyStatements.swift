@@ -74,6 +74,35 @@ enum KeyStatements {
     }
   }
 
+  /// The keys of a name that are not revoked, at most one of each project, locked.
+  ///
+  /// - Parameter project: The name of their project; nil for those of all.
+  static func find(_ name: String, _ project: String?) -> Call {
+    .once(
+      """
+      SELECT a.number, p.name, a.project, a.is_read_only, a.is_admin, a.created_at, a.expires_at
+      FROM api_keys AS a JOIN projects AS p ON p.number = a.project
+      WHERE a.name = $1::text AND a.revoked_at IS NULL AND ($2::text IS NULL OR p.name = $2::text)
+      ORDER BY p.name FOR NO KEY UPDATE OF a
+      """
+    ) {
+      $0.add(name)
+      $0.add(project)
+    }
+  }
+
+  static func rename(_ number: Int64, to name: String, endsAt: Int64) -> Call {
+    .once(
+      """
+      UPDATE api_keys SET name = $2::text, expires_at = $3::bigint WHERE number = $1::bigint
+      """
+    ) {
+      $0.add(number)
+      $0.add(name)
+      $0.add(endsAt)
+    }
+  }
+
   static func revoke(_ number: Int64, now: Int64) -> Call {
     .once("UPDATE api_keys SET revoked_at = $2::bigint WHERE number = $1::bigint") {
       $0.add(number)

@@ -2,7 +2,7 @@ public import Conversations
 public import PostgreSQL
 public import Repository
 
-/// The API keys of a database, made and revoked by a person, also beside running servers, for all of
+/// The API keys of a database, made, rotated and revoked by a person, also beside running servers, for all of
 /// which each change counts from the next request on.
 public struct PostgreSQLKeys: ~Copyable {
   private var connection: Connection
@@ -91,28 +91,44 @@ public struct PostgreSQLKeys: ~Copyable {
   public mutating func revoke(
     name: String, project: String? = nil
   ) throws(PostgreSQLKeysError) {
-    // No name has U+0000, and PostgreSQL takes no text with it.
-    guard !name.utf8.contains(0), project?.utf8.contains(0) != true else { throw .noSuchKey }
     let now = now
     try inTransaction { connection throws(PostgreSQLKeysError) in
-      let found = try connection.asked([
-        .once(
-          """
-          SELECT a.number, p.name FROM api_keys AS a JOIN projects AS p ON p.number = a.project
-          WHERE a.name = $1::text AND a.revoked_at IS NULL AND ($2::text IS NULL OR p.name = $2::text)
-          ORDER BY p.name FOR NO KEY UPDATE OF a
-          """
-        ) {
-          $0.add(name)
-          $0.add(project)
-        }
-      ])[0]
-      guard found.count > 0 else { throw .noSuchKey }
-      guard found.count == 1 else {
-        throw .ambiguousName(projects: (0..<found.count).map { found.text($0, 1) })
-      }
-      _ = try connection.asked([KeyStatements.revoke(found.int64(0, 0), now: now)])
+      let key = try connection.find(name, project)
+      _ = try connection.asked([KeyStatements.revoke(key.number, now: now)])
     }
+  }
+
+  /// Makes a key with the name, the project and the rights of another, and a life as long as that had.
+  /// The other one is renamed and counts for a while yet, so that clients can change one by one.
+  ///
+  /// - Parameters:
+  ///   - project: Its project; nil where one project alone has such a key.
+  ///   - graceSeconds: How long the other one counts yet, at most.
+  ///   - handOver: Gives the key to whoever asked for it; when it fails, nothing changes.
+  /// - Returns: The name of the other one from now on, and the Unix second at which it ends.
+  /// - Throws: `.noSuchKey`, `.ambiguousName`, `.notHandedOver`, `.database`.
+  public mutating func rotate(
+    name: String, project: String? = nil, graceSeconds: Int64, handOver: (APIKey) -> Bool
+  ) throws(PostgreSQLKeysError) -> (oldName: String, endsAt: Int64) {
+    guard let newName = try? APIKeyName(name) else { throw .noSuchKey }
+    let now = now
+    var outcome = (oldName: "", endsAt: Int64(0))
+    try inTransaction { connection throws(PostgreSQLKeysError) in
+      _ = try connection.asked([KeyStatements.begin])
+      let old = try connection.find(name, project)
+      let rotation = KeyRotation(
+        name: newName, rights: old.rights, createdAt: old.createdAt, expiresAt: old.expiresAt,
+        graceSeconds: graceSeconds, now: now)
+      outcome = (try connection.retire(old, rotation), rotation.endsAt)
+      let number = try connection.asked([KeyStatements.prepare(name, in: old.project)])[0]
+        .int64(0, 1)
+      let key = APIKey.random()
+      _ = try connection.asked([
+        KeyStatements.insert(key, rotation.new, number: number, in: old.project, now: now)
+      ])
+      guard handOver(key) else { throw .notHandedOver }
+    }
+    return outcome
   }
 
   /// All keys that were ever made, in that order.
@@ -154,8 +170,17 @@ public struct PostgreSQLKeys: ~Copyable {
   }
 }
 
+/// A key that is not revoked.
+private struct FoundKey {
+  let number: Int64
+  let project: Int64
+  let rights: APIKeyRights
+  let createdAt: Int64
+  let expiresAt: Int64?
+}
+
+/// Statements in functions that throw the errors of keys.
 extension Connection {
-  /// Runs statements in a function that throws the errors of keys.
   fileprivate mutating func asked(_ calls: [Call]) throws(PostgreSQLKeysError) -> [Rows] {
     do {
       return try run(calls, within: Patience.answering)
@@ -163,9 +188,41 @@ extension Connection {
       throw .database(PostgreSQLStoreError(error))
     }
   }
+
+  /// The one key of that name that is not revoked, locked.
+  fileprivate mutating func find(
+    _ name: String, _ project: String?
+  ) throws(PostgreSQLKeysError) -> FoundKey {
+    // No name has U+0000, and PostgreSQL takes no text with it.
+    guard !name.utf8.contains(0), project?.utf8.contains(0) != true else { throw .noSuchKey }
+    let found = try asked([KeyStatements.find(name, project)])[0]
+    guard found.count > 0 else { throw .noSuchKey }
+    guard found.count == 1 else {
+      throw .ambiguousName(projects: (0..<found.count).map { found.text($0, 1) })
+    }
+    return FoundKey(
+      number: found.int64(0, 0), project: found.int64(0, 2),
+      rights: APIKeyRights(isReadOnly: found.bool(0, 3), isAdmin: found.bool(0, 4)),
+      createdAt: found.int64(0, 5), expiresAt: found.isNull(0, 6) ? nil : found.int64(0, 6))
+  }
+
+  /// Gives a key's name away, and an end to the key.
+  ///
+  /// - Returns: Its name from now on.
+  fileprivate mutating func retire(
+    _ key: FoundKey, _ rotation: KeyRotation
+  ) throws(PostgreSQLKeysError) -> String {
+    for oldName in rotation.oldNames {
+      let isTaken = try asked([KeyStatements.prepare(oldName, in: key.project)])[0].bool(0, 0)
+      if isTaken { continue }
+      _ = try asked([KeyStatements.rename(key.number, to: oldName, endsAt: rotation.endsAt)])
+      return oldName
+    }
+    preconditionFailure("names do not come to an end")
+  }
 }
 
-/// Why a key was not made or revoked.
+/// Why a key was not made, rotated or revoked.
 public enum PostgreSQLKeysError: Error, Equatable, Sendable {
   /// The key itself is stored already, perhaps under another name, or was once.
   case secretTaken
@@ -175,6 +232,8 @@ public enum PostgreSQLKeysError: Error, Equatable, Sendable {
   case noSuchKey
   /// Keys of several projects that are not revoked have the name.
   case ambiguousName(projects: [String])
+  /// The new key could not be given to whoever asked for it.
+  case notHandedOver
   /// The database cannot be used.
   case database(PostgreSQLStoreError)
 }

@@ -117,13 +117,13 @@ public struct APIKeys: ~Copyable {
     var outcome = (oldName: "", endsAt: Int64(0))
     try inTransaction { () throws(APIKeysError) in
       let old = try find(name, project)
+      let rotation = KeyRotation(
+        name: newName, rights: old.rights, createdAt: old.createdAt, expiresAt: old.expiresAt,
+        graceSeconds: graceSeconds, now: now)
       let key = APIKey.random()
       try rethrowing { () throws(SQLiteError) in
-        outcome = try table.retire(old, named: name, within: graceSeconds, now: now)
-        let new = NewAPIKey(
-          name: newName, rights: old.rights,
-          expiresAt: old.expiresAt.map { now + max(0, $0 - old.createdAt) })
-        try table.insert(key, new, in: old.project, now: now)
+        outcome = (try table.retire(old, rotation), rotation.endsAt)
+        try table.insert(key, rotation.new, in: old.project, now: now)
       }
       guard handOver(key) else { throw .notHandedOver }
     }

@@ -63,26 +63,16 @@ final class KeyTable {
 
   /// Gives a key's name away, and an end to the key.
   ///
-  /// - Returns: Its name from now on, which says when it ends, and the Unix second of that.
-  func retire(
-    _ key: Found, named name: String, within seconds: Int64, now: Int64
-  ) throws(SQLiteError) -> (oldName: String, endsAt: Int64) {
-    let endsAt = min(key.expiresAt ?? .max, now + seconds)
-    let end = UnixTime.day(of: endsAt)
-    var number = 1
-    var oldName: String
-    repeat {
-      // Of one name several may end on one day.
-      let addition = number == 1 ? " (until \(end))" : " (until \(end), \(number))"
-      let room = APIKeyName.lengthMax - addition.unicodeScalars.count
-      oldName = String(String.UnicodeScalarView(name.unicodeScalars.prefix(room))) + addition
-      number += 1
-    } while try found(named: oldName, in: key.project) != nil
-    rename.bind(":number", key.number)
-    try rename.bind(":name", oldName)
-    rename.bind(":expires_at", endsAt)
-    try rename.run()
-    return (oldName, endsAt)
+  /// - Returns: Its name from now on.
+  func retire(_ key: Found, _ rotation: KeyRotation) throws(SQLiteError) -> String {
+    for oldName in rotation.oldNames where try found(named: oldName, in: key.project) == nil {
+      rename.bind(":number", key.number)
+      try rename.bind(":name", oldName)
+      rename.bind(":expires_at", rotation.endsAt)
+      try rename.run()
+      return oldName
+    }
+    preconditionFailure("names do not come to an end")
   }
 
   /// Stores a key.

@@ -50,8 +50,8 @@ needs_mounts = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
 # With `--engine=postgresql`, what these say is asked of servers on PostgreSQL.
 MODULES_OF_BOTH_ENGINES = {
     f"test_{name}" for name in [
-        "admin_keys", "facets", "idempotency", "items", "items_sdk", "keys_in_use", "list",
-        "list_activity", "projects", "safe_changes", "sdk", "sdk_async"]}
+        "admin_keys", "facets", "idempotency", "items", "items_sdk", "key_rotation", "keys_in_use",
+        "list", "list_activity", "projects", "safe_changes", "sdk", "sdk_async"]}
 # What only a file has.
 FIXTURES_OF_SQLITE = {"sqlite", "generated"}
 
@@ -74,7 +74,8 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "sqlite_only: says something of the database's file")
+    config.addinivalue_line("markers", "sqlite_only: says something of the database's file, or nothing of "
+                            "the database")
     if not os.access(os.environ.get("CONVERSATIOND_BINARY", ""), os.X_OK):
         raise pytest.UsageError("CONVERSATIOND_BINARY must name the binary under test")
 

@@ -50,18 +50,23 @@ extension Database {
     name: String, project: String?, graceSeconds: Int64, _ settings: Settings,
     handOver: (APIKey) -> Bool
   ) throws(Failure) -> (oldName: String, endsAt: Int64) {
-    guard case .sqlite(let path) = self else {
-      throw Failure(
-        .usage,
-        "'conversationd keys rotate' is for SQLite files, and the database is \(self): create a key "
-          + "of another name, and revoke the old one once no client uses it")
-    }
-    let keys = try openKeys(path, settings)
-    do {
-      return try keys.rotate(
-        name: name, project: project, graceSeconds: graceSeconds, handOver: handOver)
-    } catch {
-      throw Failure(error, name: name, project: project, database: path)
+    switch self {
+    case .sqlite(let path):
+      let keys = try openKeys(path, settings)
+      do {
+        return try keys.rotate(
+          name: name, project: project, graceSeconds: graceSeconds, handOver: handOver)
+      } catch {
+        throw Failure(error, name: name, project: project, database: path)
+      }
+    case .postgreSQL(let url):
+      var keys = try openKeys(url)
+      do {
+        return try keys.rotate(
+          name: name, project: project, graceSeconds: graceSeconds, handOver: handOver)
+      } catch {
+        throw Failure(error, name: name, project: project, database: "\(url)")
+      }
     }
   }
 

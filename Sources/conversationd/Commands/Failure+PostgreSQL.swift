@@ -19,7 +19,7 @@ extension Failure {
     self.init(Kind(error), "database '\(database)': \(error)")
   }
 
-  /// A key that cannot be made or revoked.
+  /// A key that cannot be made, rotated or revoked.
   ///
   /// - Parameters:
   ///   - project: The project that was named, if one was.
@@ -31,6 +31,7 @@ extension Failure {
     case .nameTaken: shared = .nameTaken
     case .noSuchKey: shared = .noSuchKey
     case .ambiguousName(let projects): shared = .ambiguousName(projects: projects)
+    case .notHandedOver: shared = .notHandedOver
     case .database(let error):
       self.init(error, database: database)
       return
