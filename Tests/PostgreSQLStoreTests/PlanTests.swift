@@ -60,6 +60,29 @@ import Testing
     // With statistics the planner knows more, and still may do nothing else.
     try database.execute("ANALYZE")
     try requireIndices(database)
+    // A million conversations, as far as the planner knows.
+    try pretendMore(database, factor: 100)
+    try requireIndices(database)
+  }
+
+  /// Changes what the planner takes for the number of rows, which only a superuser may do.
+  private func pretendMore(_ database: TestDatabase, factor: Int) throws {
+    var superuser = try Connection(database.cluster.databaseURL(database.name, user: "postgres"))
+    try superuser.execute(
+      """
+      UPDATE pg_class SET reltuples = reltuples * \(factor)
+      WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i') AND reltuples > 0
+      """)
+    #expect(try Self.expectedRows(database) > 900_000)
+  }
+
+  /// How many conversations the planner expects.
+  private static func expectedRows(_ database: TestDatabase) throws -> Int {
+    var connection = try database.outsider()
+    let plan = try connection.run(
+      [.once("EXPLAIN SELECT * FROM conversations")], within: .seconds(10))[0].text(0, 0)
+    let rows = plan.firstRange(of: "rows=").map { plan[$0.upperBound...].prefix { $0.isNumber } }
+    return try #require(rows.flatMap { Int($0) })
   }
 
   private func requireIndices(_ database: TestDatabase) throws {
