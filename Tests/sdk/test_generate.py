@@ -8,7 +8,8 @@ GENERATE = REPOSITORY / "scripts/generate"
 
 @pytest.fixture
 def generate(run, binary):
-    return lambda *arguments: run(*arguments, "--binary", binary, program=str(GENERATE))
+    return lambda *arguments, **options: run(
+        *arguments, "--binary", binary, program=str(GENERATE), **options)
 
 
 def test_a_generated_database_is_well_and_can_be_searched(generate, run, start, tmp_path):
@@ -39,6 +40,28 @@ def test_generated_conversations_have_their_items(generate, run, start, tmp_path
         assert items[1].content[0].text == "Answer 2 of conversation 30"
 
 
+def test_a_postgresql_gets_the_same(generate, run, start, postgresql):
+    url = postgresql.make_database()
+    environment = {"CONVERSATIOND_DATABASE_URL": url.replace("///", "//postgres:s%40cret@/").replace(
+        "&user=postgres", "")}
+    result = generate("--count", 300, "--items", 5, "--postgresql", environment=environment)
+    assert result.returncode == 0, result
+    assert result.stdout.endswith(" with 300 conversations of 5 items\n")
+    assert "cret" not in result.stdout + result.stderr
+    check = run("check", environment=environment)
+    assert "300 conversations, 1200 metadata pairs, 1500 items, all is well" in check.stdout
+    with start(database=url).client() as client:
+        found = client.get("/conversations?metadata_exists[]=escalated", cast_to=object)["data"]
+        assert [conversation["metadata"]["escalated"] for conversation in found] == 3 * ["true"]
+        items = list(client.conversations.items.list(found[0]["id"], order="asc"))
+        assert items[1].content[0].text == "Answer 2 of conversation 300"
+        newest = client.get("/conversations?order_by=last_activity&limit=1", cast_to=object)["data"]
+        assert newest[0]["id"] == found[0]["id"]
+    again = generate("--postgresql", environment=environment)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert again.stderr.endswith("has conversations already; name an empty database\n")
+
+
 def test_an_existing_file_is_left_as_it_is(generate, tmp_path):
     database = tmp_path / "conversations.db"
     database.write_bytes(b"something")
@@ -54,6 +77,8 @@ def test_an_existing_file_is_left_as_it_is(generate, tmp_path):
     (["--items", "-1"], "--items must be an integer from 0 to 999999"),
     (["--database"], None),
     (["--frob"], "no such option: --frob"),
+    (["--postgresql"], "CONVERSATIOND_DATABASE_URL must name the database"),
+    (["--postgresql", "--database", "a.db"], "--database and --postgresql exclude each other"),
 ])
 def test_a_wrong_option_is_named(generate, arguments, message, tmp_path):
     result = generate(*arguments)
