@@ -5,8 +5,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -52,6 +54,34 @@ def test_every_cell_has_its_figures(binary, tmp_path):
         "conversationd", "bare_http", "bare_sqlite", "tuned_sqlite",
         "conversationd, conversation"}
     assert list(tmp_path.glob("conversationd-bench-*")) == []
+
+
+@pytest.fixture
+def open_folder():
+    """One that the user of a PostgreSQL may enter, who is not root."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_a_postgresql_has_its_figures_with_one_server_and_with_two(binary, open_folder):
+    result = bench("--postgresql", "--binary", binary, "--workload", "update-1", "--count", 200,
+                   "--large", 0, "--rounds", 1, "--connections", 2, "--folder", open_folder,
+                   "--json")
+    assert result.returncode == 0, result.stderr
+    answer = json.loads(result.stdout)
+    one, two = answer["rows"]
+    assert (one["server"], two["server"], two["against"]) == (
+        "conversationd", "conversationd, two servers", "conversationd")
+    assert one["per_second"] > 0 and two["ratio"] > 0
+    assert {path.name for path in open_folder.iterdir()} == {
+        "bare_http", "bare_sqlite", "lock", "postgresql"}
+
+
+def test_what_goes_with_sqlite_alone_is_refused():
+    result = bench("--postgresql", "--workload", "get", "start")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "--postgresql does not measure start" in result.stderr
 
 
 def repository(folder, binary):
@@ -138,6 +168,9 @@ class FailingServer:
     def pids(self):
         return [os.getpid()]
 
+    def parts(self, run):
+        return [(self, run)]
+
     def lines(self, workload):
         return self.file
 
@@ -154,7 +187,7 @@ def test_answers_without_success_are_a_failure(tmp_path):
 class Options:
     """What the report needs of the bench's options."""
 
-    count, large, connections, against = 10_000, 0, [64], None
+    count, large, connections, against, postgresql = 10_000, 0, [64], None, False
 
 
 def test_what_is_missed_is_shown_as_missed():

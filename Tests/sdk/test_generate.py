@@ -42,8 +42,8 @@ def test_generated_conversations_have_their_items(generate, run, start, tmp_path
 
 def test_a_postgresql_gets_the_same(generate, run, start, postgresql):
     url = postgresql.make_database()
-    environment = {"CONVERSATIOND_DATABASE_URL": url.replace("///", "//postgres:s%40cret@/").replace(
-        "&user=postgres", "")}
+    secretive = url.replace("///", "//postgres:s%40cret@/").replace("&user=postgres", "")
+    environment = {"CONVERSATIOND_DATABASE_URL": secretive}
     result = generate("--count", 300, "--items", 5, "--postgresql", environment=environment)
     assert result.returncode == 0, result
     assert result.stdout.endswith(" with 300 conversations of 5 items\n")

@@ -44,6 +44,11 @@ AGAINST_SERVERS = [
     ("update-4", 2, "smg postgresql"),
     ("update-4", 100, "ogx"),
 ]
+# On one PostgreSQL.
+AGAINST_SMG = [("get", 3), ("update-4", 2.5), ("create", 2)]
+# A page of 20 from the large database, and a read, of one client that is alone.
+LIST_MS = 5
+ALONE_MS = 0.3
 AGAINST_ITSELF = 0.8
 AGAINST_COMMIT = 0.97
 # A page within 1.5 times of the time.
@@ -55,6 +60,8 @@ NEIGHBOUR = 3
 
 def bars(results, options, memory_mb, start_ms):
     """All of them, with what was measured."""
+    if options.postgresql:
+        return list(on_postgresql(results, options))
     found = [Bar(f"{workload} of {server}",
                  results.ratio(Cell(workload), Cell(workload, server=server)), least=least,
                  mark=mark(results.median(Cell(workload, server=server), "client_load")))
@@ -78,6 +85,22 @@ def bars(results, options, memory_mb, start_ms):
             Bar("start to first answer", start_ms, most=START_MS, unit=" ms"),
             Bar("p99 of get among bad neighbours of the quiet p99",
                 results.ratio(neighbour.LOUD, neighbour.QUIET, "p99_ms"), most=NEIGHBOUR)]
+
+
+def on_postgresql(results, options):
+    """What is to be reached with a PostgreSQL."""
+    for workload, least in AGAINST_SMG:
+        for connections in options.connections:
+            if connections > 1:
+                peer = Cell(workload, connections, "smg postgresql")
+                yield Bar(f"{workload} of smg postgresql over {connections} connections",
+                          results.ratio(Cell(workload, connections), peer), least=least,
+                          mark=mark(results.median(peer, "client_load")))
+    yield Bar(f"list by a pair in {options.large:,} conversations, one client, p50",
+              results.median(Cell("list", 1, large(options.large)), "p50_ms"), most=LIST_MS,
+              unit=" ms")
+    yield Bar("get, one client, p50", results.median(Cell("get", 1), "p50_ms"), most=ALONE_MS,
+              unit=" ms")
 
 
 def against_commit(results, options):

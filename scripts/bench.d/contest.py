@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from build import ROOT, compile_baseline, newest_version
 from measure import Failure, Run
+from on_postgresql import OnPostgreSQL, TwoServers
 from servers import (BareHTTP, BareSQLite, Conversationd, Elsewhere, TunedSQLite,
                      Unavailable)
 
@@ -69,9 +70,10 @@ class Results:
 class Contest:
     """Runs workloads against conversationd and whatever it is compared with."""
 
-    def __init__(self, options, binary, processors, results):
+    def __init__(self, options, binary, processors, results, cluster=None):
+        """`cluster` is the PostgreSQL that has the databases in the place of files."""
         self.options, self.binary, self.processors = options, binary, processors
-        self.results = results
+        self.results, self.cluster = results, cluster
         # Of each server that was started, or why it was not.
         self.descriptions = {}
         # The peers that stopped answering as they should.
@@ -88,7 +90,9 @@ class Contest:
         try:
             self.start(ours, started)
             body_bytes = self.check(ours, workload)
-            if workload.baseline == "bare_http":
+            if self.cluster:
+                self.start(TwoServers(ours), started)
+            elif workload.baseline == "bare_http":
                 self.start(BareHTTP(self.http, ours, body_bytes), started)
             elif workload.baseline:
                 self.start(BareSQLite(self.sqlite, ours), started)
@@ -96,20 +100,28 @@ class Contest:
             # Other commits may not know items.
             if options.against and not workload.items:
                 self.start(self.against(options.count, workload.pairs), started)
-            entries = [(server, number) for number in options.connections for server in started]
+            entries = [(server, number) for number in options.connections for server in started
+                       if number >= server.connections_min]
             for name, items in workload.variants:
                 variant = Elsewhere(ours, name, items)
                 self.start(variant, started)
                 entries += [(variant, number) for number in options.connections]
-            entries += [(other, BAR_CONNECTIONS) for other in self.others(workload, peers)
-                        if self.start(other, started)]
+            entries += [(other, number) for other in self.others(workload, peers)
+                        if self.start(other, started) for number in self.others_connections]
             # Those with as many connections one after the other: they are compared.
             self.rounds(workload, sorted(entries, key=lambda entry: entry[1]), tuple(peers))
         finally:
             for server in reversed(started):
                 server.stop()
 
+    @property
+    def others_connections(self):
+        """At how many connections the others are measured: with a PostgreSQL there are few."""
+        return self.options.connections if self.cluster else [BAR_CONNECTIONS]
+
     def conversationd(self, count, pairs, has_items=False):
+        if self.cluster:
+            return OnPostgreSQL(self.cluster, self.binary, self.options.folder, count, pairs)
         return Conversationd(self.binary, self.options.folder, count, pairs, has_items)
 
     def against(self, count, pairs):
@@ -125,12 +137,12 @@ class Contest:
 
     def others(self, workload, peers):
         """Who is measured at one number of connections only."""
-        if self.options.large and workload.name in ("get", "update-4"):
+        if self.options.large and workload.name in self.large_workloads:
             server = self.conversationd(self.options.large, workload.pairs)
             server.name = large(self.options.large)
             server.description = "the same with so many conversations"
             yield server
-            if workload.baseline == "update":
+            if workload.baseline == "update" and not self.cluster:
                 # What a larger database costs SQLite by itself.
                 for bare in (BareSQLite(self.sqlite, server), TunedSQLite(self.sqlite, server)):
                     bare.name = large(self.options.large, bare.name)
@@ -143,7 +155,12 @@ class Contest:
         if workload.name in ("get", "update-4", "create", "items-append"):
             for peer in peers:
                 if peer.name not in self.failed:
-                    yield peer(self.options.folder)
+                    yield peer(self.options.folder, self.cluster)
+
+    @property
+    def large_workloads(self):
+        """What is measured in the large database too."""
+        return ["list"] if self.cluster else ["get", "update-4"]
 
     def start(self, server, started):
         """Returns whether it runs."""

@@ -19,6 +19,7 @@ def machine(contest):
         "conversationd": output(contest.binary, "--version"),
         "libmicrohttpd": output(contest.http, "--version"),
         "SQLite": output(contest.sqlite, "--version"),
+        **({"PostgreSQL": contest.cluster.version} if contest.cluster else {}),
         "wrk": output("wrk", "--version").removeprefix("wrk ").split(" [")[0],
     }
 

@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,16 +27,22 @@ class Run:
     connections: int
     seconds: int
     round: int
+    # Of several that load a server at once.
+    part: int = 0
 
     @property
     def seed(self):
         """The same for all servers of a round: they are asked for the same."""
-        return str(10000 * self.connections + self.round)
+        return str(10000 * self.connections + self.number)
+
+    @property
+    def number(self):
+        return 5000 * self.part + self.round
 
     @property
     def ending(self):
         """The end of each value, 11 characters that no other run on the same database has."""
-        return f"-{self.connections:05}{self.round:05}"
+        return f"-{self.connections:05}{self.number:05}"
 
 
 class Processors:
@@ -82,21 +89,24 @@ def load(server, run, processors):
     """Loads a server with wrk, and returns the figures.
 
     Latencies are wrk's: for each request that a stall kept it from sending it counts one that would
-    have waited for the stall's end.
+    have waited for the stall's end. Of several parts those of the slowest count.
     """
-    clock = Clock(server.pids())
-    with processors.use(processors.client):
-        output = wrk(server, run)
+    clock, parts = Clock(server.pids()), server.parts(run)
+    with processors.use(processors.client), ThreadPoolExecutor(len(parts)) as clients:
+        outputs = list(clients.map(lambda part: wrk(*part), parts))
     server_seconds, client_seconds, other_seconds = clock.spent()
-    figures = json.loads(output[-1])
-    errors = figures.pop("errors")
-    requests, seconds = figures["requests"], figures["seconds"]
-    if requests == 0 or any(errors.values()):
-        raise Failure(f"{server.name}, {run.workload.name}, {run.connections} connections: "
-                      f"{requests} answers, {explain(errors, server, run)}")
+    each = [json.loads(output[-1]) for output in outputs]
+    for part, figures in zip(parts, each):
+        errors = figures.pop("errors")
+        if figures["requests"] == 0 or any(errors.values()):
+            raise Failure(f"{server.name}, {run.workload.name}, {run.connections} connections: "
+                          f"{figures['requests']} answers, {explain(errors, *part)}")
+    figures = {name: max(figures[name] for figures in each) for name in each[0]}
+    figures["requests"] = requests = sum(figures["requests"] for figures in each)
+    seconds = figures["seconds"]
     return {**figures, "per_second": requests / seconds, "cpu_us": server_seconds / requests * 1e6,
-            "client_load": client_seconds / seconds, "other_load": other_seconds / seconds,
-            **memory(server.pids())}
+            "client_load": client_seconds / seconds / len(parts),
+            "other_load": other_seconds / seconds, **memory(server.pids())}
 
 
 def wrk(server, run, **environment):

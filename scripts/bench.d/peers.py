@@ -3,8 +3,6 @@
 import http.client
 import json
 import os
-import pwd
-import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 from build import stored_value
+from cluster import Cluster, descendants, end_of
 from measure import Failure
 from servers import Server, Unavailable, free_ports
 
@@ -35,8 +34,9 @@ class Peer(Server):
     id_length = 0
 
     # A slow peer takes a while to store more; few are the easier task.
-    def __init__(self, folder, count=500):
-        self.folder, self.count = folder / "peers", count
+    def __init__(self, folder, cluster=None, count=500):
+        """`cluster` is a PostgreSQL that runs already, for a peer that needs one."""
+        self.folder, self.cluster, self.count = folder / "peers", cluster, count
         self.data = self.folder / f"{self.name.replace(' ', '-')}-data"
         self.processes = []
 
@@ -105,18 +105,7 @@ class Peer(Server):
         shutil.rmtree(self.data, ignore_errors=True)
 
     def pids(self):
-        children = {}
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                # The name, in parentheses, may have spaces and parentheses in it.
-                parent = int(stat.read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-            children.setdefault(parent, []).append(int(stat.parent.name))
-        found = [process.pid for process in self.processes]
-        for pid in found:
-            found += children.get(pid, [])
-        return found
+        return descendants(process.pid for process in self.processes)
 
     def ids(self, pairs, count):
         file = self.data / f"pairs-{pairs}-{count}.ids"
@@ -217,50 +206,33 @@ class SMG(Peer):
 
 class SMGOnPostgreSQL(SMG):
     name = "smg postgresql"
+    database = None
+    database_name = "smg"
 
     def launch(self):
-        programs = postgresql_programs()
-        [port] = free_ports(1)
-        self.launch_database(programs, port)
+        # With no other server, one in its own folder, which goes with it.
+        self.database = self.cluster or Cluster(self.data / "postgresql")
+        if not self.cluster:
+            self.database.start()
+        self.database.create(self.database_name)
         self.launch_gateway("--history-backend", "postgres", "--postgres-db-url",
-                            f"postgres://postgres@127.0.0.1:{port}/postgres")
-        database = subprocess.run([programs / "postgres", "--version"], capture_output=True,
-                                  text=True).stdout
-        number = re.search("[0-9.]+", database)[0]
+                            self.database.url(self.database_name))
         self.description = (
-            f"SMG {version(self.requirement)} on PostgreSQL {number}: the same, but history in a "
-            "new cluster with default settings (each commit is synced), over TCP with up to 16 "
-            "connections (SMG's default)")
+            f"SMG {version(self.requirement)} on PostgreSQL {self.database.version}: the same, but "
+            "history in a cluster with default settings (each commit is synced), over TCP with up "
+            "to 16 connections (SMG's default)")
 
-    def launch_database(self, programs, port):
-        """Makes a cluster, starts PostgreSQL on it, and waits until it takes connections."""
-        cluster = self.data / "cluster"
-        cluster.mkdir(mode=0o700)
-        options = {"cwd": "/", **unprivileged(cluster)}
-        made = subprocess.run([programs / "initdb", "--pgdata", cluster, "--username", "postgres",
-                               "--auth", "trust", "--encoding", "UTF8", "--no-locale"],
-                              capture_output=True, text=True, **options)
-        if made.returncode != 0:
-            raise Unavailable(f"no PostgreSQL cluster can be made: {end_of(made.stderr)}")
-        process = self.spawn([programs / "postgres", "-D", cluster, "-p", str(port),
-                              "-h", "127.0.0.1", "-c", "unix_socket_directories="], **options)
-        ready = [programs / "pg_isready", "--quiet", "--host", "127.0.0.1", "--port", str(port)]
-        deadline = time.monotonic() + START_SECONDS
-        while subprocess.run(ready).returncode != 0:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise Unavailable(f"PostgreSQL does not start: {self.last_words()}")
-            time.sleep(0.05)
+    def pids(self):
+        return [*super().pids(), *self.database.pids()]
 
     def stop(self):
-        # Each of its processes is a group of its own; it ends them, and takes away its shared
-        # memory, when it is asked.
-        if self.processes:
-            self.processes[0].send_signal(signal.SIGINT)
-            try:
-                self.processes[0].wait(timeout=START_SECONDS)
-            except subprocess.TimeoutExpired:
-                pass
         super().stop()
+        if self.database and not self.cluster:
+            self.database.stop()
+        elif self.database:
+            self.database.drop(self.database_name)
+        self.database = None
+        shutil.rmtree(self.data, ignore_errors=True)
 
 
 PEERS = [OGX, SMG, SMGOnPostgreSQL]
@@ -283,30 +255,6 @@ def environment(folder, requirement, python):
     return folder / "bin"
 
 
-def postgresql_programs():
-    """The folder of the newest PostgreSQL's programs; Debian has them outside the PATH."""
-    folders = sorted({initdb.parent for initdb in Path("/usr/lib/postgresql").glob("*/bin/initdb")},
-                     key=lambda folder: float(folder.parent.name))
-    found = shutil.which("initdb")
-    if not folders and not found:
-        raise Unavailable("there is no PostgreSQL server here (Debian: apt install postgresql)")
-    return folders[-1] if folders else Path(found).resolve().parent
-
-
-def unprivileged(folder):
-    """How to run a program that refuses to be root, and gives it the folder."""
-    if os.geteuid() != 0:
-        return {}
-    for name in ("postgres", "nobody"):
-        try:
-            user = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        os.chown(folder, user.pw_uid, user.pw_gid)
-        return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-    raise Unavailable("PostgreSQL refuses to run as root, and there is no user postgres or nobody")
-
-
 def metadata(pairs):
     return json.dumps({"metadata": pairs}, separators=(",", ":"))
 
@@ -318,8 +266,3 @@ def version(requirement):
 def python_version(programs):
     answer = subprocess.run([programs / "python", "--version"], capture_output=True, text=True)
     return answer.stdout.split()[-1]
-
-
-def end_of(text):
-    """As much as fits a reason, on one line."""
-    return " ".join(text.split())[-300:]

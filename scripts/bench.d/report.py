@@ -5,6 +5,7 @@ import textwrap
 
 import neighbour
 from contest import BAR_CONNECTIONS, CLIENT_LOAD_MAX, OURS, Cell, large, mark
+from on_postgresql import TWO
 from workloads import WORKLOADS
 
 SQLITE = ["bare_sqlite", "tuned_sqlite"]
@@ -15,27 +16,34 @@ BASELINES = {"bare_http": ["bare_http"], "update": SQLITE, "create": SQLITE,
 def pairs(results, options, peers):
     """The cells that make a row of the table, each with the one that it is compared with."""
     for workload in WORKLOADS:
-        others = [*BASELINES.get(workload.baseline, []),
+        others = [*([] if options.postgresql else BASELINES.get(workload.baseline, [])),
                   *([options.against.server]
                     if options.against and not workload.items else [])]
         for connections in options.connections:
             cell = Cell(workload.name, connections)
             for other in others or [None]:
                 yield cell, cell._replace(server=other) if other else None
+            yield Cell(workload.name, connections, f"{OURS}, {TWO}"), cell
             for name, _ in workload.variants:
                 yield (Cell(workload.name, connections, f"{OURS}, {name}"),
                        Cell(workload.name, connections))
         for server in [OURS, *others]:
-            yield (Cell(workload.name, server=large(options.large, server)),
-                   Cell(workload.name, server=server))
+            for connections in all_connections(options):
+                yield (Cell(workload.name, connections, large(options.large, server)),
+                       Cell(workload.name, connections, server))
         if options.against and not workload.items:
             yield (Cell(workload.name, server=large(options.large)),
                    Cell(workload.name, server=large(options.large, options.against.server)))
     for peer in peers:
         for workload in WORKLOADS:
-            yield Cell(workload.name, server=peer), Cell(workload.name)
+            for connections in all_connections(options):
+                yield (Cell(workload.name, connections, peer), Cell(workload.name, connections))
     yield neighbour.QUIET, None
     yield neighbour.LOUD, None
+
+
+def all_connections(options):
+    return sorted({BAR_CONNECTIONS, *options.connections})
 
 
 def rows(results, options, peers):

@@ -37,6 +37,8 @@ class Server:
     headers = {}
     # How many conversations are asked for.
     count = 0
+    # Below which number of connections it is not measured.
+    connections_min = 1
 
     def start(self):
         """Returns when it answers.
@@ -63,6 +65,10 @@ class Server:
     def lines(self, workload):
         """A file with a line for each thing that a workload's requests can name."""
         return self.ids(workload.pairs, self.count)
+
+    def parts(self, run):
+        """Which servers get which part of the load, all at once."""
+        return [(self, run)]
 
     def measure(self, run, processors):
         """Loads it, and returns the figures."""
@@ -112,18 +118,27 @@ class Conversationd(Server):
 
     def start(self):
         self.prepare()
-        log = self.copy.with_name("log")
-        with log.open("w") as output:
-            self.spawn([self.binary, "serve", "--port", "0", "--database", self.copy],
-                       stderr=output, log=log, env=self.environment)
+        with self.log().open("w") as output:
+            self.spawn([self.binary, "serve", "--port", "0", *self.place()], stderr=output,
+                       log=self.log(), env=self.environment)
 
     def prepare(self):
         """Makes the copy and the key."""
         self.copy = fresh_copy(self)
+        self.make_key()
+
+    def make_key(self):
         key = subprocess.run(
-            [self.binary, "keys", "create", "--name", "bench", "--database", self.copy],
-            check=True, capture_output=True, text=True).stdout.strip()
+            [self.binary, "keys", "create", "--name", "bench", *self.place()],
+            check=True, capture_output=True, text=True, env=self.environment).stdout.strip()
         self.headers = {"Authorization": f"Bearer {key}"}
+
+    def place(self):
+        """The options that say where its database is."""
+        return ["--database", self.copy]
+
+    def log(self):
+        return self.copy.with_name("log")
 
     def stop(self):
         super().stop()
