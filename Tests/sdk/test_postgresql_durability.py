@@ -7,7 +7,8 @@ from postgresql import NOBODY
 
 UNSYNCED = ("a crash of the database's machine can lose answered writes and damage the database",
             "fsync is off", "error")
-UNWAITED = ("a crash of the database can lose answered writes", "synchronous_commit is off", "error")
+UNWAITED = ("a crash of the database can lose answered writes", "synchronous_commit is off",
+            "error")
 LATER = ("a failover can lose answered writes",
          "there is a standby, and no commit waits for it: synchronous_standby_names is empty",
          "warning")
