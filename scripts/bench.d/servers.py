@@ -320,5 +320,7 @@ def users_file(folder, count):
     load.lua needs lines of equal length."""
     users = [f"u{number}" for number in range(1, count // 50 + 2)]
     file = folder / f"conversationd-{count}.users"
-    file.write_text("".join(f"{user}\n" for user in users if len(user) == len(users[-1])))
+    # Others may be reading it.
+    if not file.exists():
+        file.write_text("".join(f"{user}\n" for user in users if len(user) == len(users[-1])))
     return file
