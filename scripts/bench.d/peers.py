@@ -218,21 +218,21 @@ class SMGOnPostgreSQL(SMG):
         self.launch_gateway("--history-backend", "postgres", "--postgres-db-url",
                             self.database.url(self.database_name))
         self.description = (
-            f"SMG {version(self.requirement)} on PostgreSQL {self.database.version}: the same, but "
-            "history in a cluster with default settings (each commit is synced), over TCP with up "
-            "to 16 connections (SMG's default)")
+            f"SMG {version(self.requirement)}: no model workers, history in PostgreSQL "
+            f"{self.database.version} with default settings (each commit is synced), over TCP with "
+            "up to 16 connections (its default), log level warn (no access log), an update merges "
+            "into the set")
 
     def pids(self):
         return [*super().pids(), *self.database.pids()]
 
     def stop(self):
-        super().stop()
-        if self.database and not self.cluster:
-            self.database.stop()
-        elif self.database:
+        if self.database and self.cluster:
             self.database.drop(self.database_name)
+        elif self.database:
+            self.database.stop()
         self.database = None
-        shutil.rmtree(self.data, ignore_errors=True)
+        super().stop()
 
 
 PEERS = [OGX, SMG, SMGOnPostgreSQL]
