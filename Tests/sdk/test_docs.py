@@ -77,6 +77,7 @@ NOT_RUN = {
         "SELECT value AS ",
         "SELECT created_at, role, text ",
         "UPDATE conversations ",
+        "sudo apt-get install --yes postgresql etcd-server haproxy",
     ],
     "docs/sqlite.md": ["scripts/generate --count 1000000 --database million.db"],
 }
