@@ -30,7 +30,7 @@ def is_bash(path):
 
 BASH = [path for path in [*SCRIPTS.iterdir(), REPOSITORY / ".ci/run"] if is_bash(path)]
 PYTHON = [path for path in [*SCRIPTS.iterdir(), *SCRIPTS.glob("bench.d/*.py"),
-                            *SCRIPTS.glob("package.d/*.py"),
+                            *SCRIPTS.glob("failover.d/*.py"), *SCRIPTS.glob("package.d/*.py"),
                             *(REPOSITORY / "Tests/sdk").glob("*.py"),
                             *(REPOSITORY / "Tests/browser").glob("*.py")]
           if path.is_file() and path not in BASH and path != PEERS]
