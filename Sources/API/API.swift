@@ -13,7 +13,7 @@ public struct API: Sendable {
     public var logsRequests: Bool
     /// The origins of web pages that may use the service, as browsers write them.
     public var corsOrigins: [String]
-    /// How many requests a key may send in a minute; 0 for any number.
+    /// How many requests a key without a limit of its own may send in a minute; 0 for any number.
     public var requestsPerMinuteMax: Int
     /// Whether everybody may read `/metrics`.
     public var hasOpenMetrics: Bool
@@ -57,7 +57,7 @@ public struct API: Sendable {
   let connections: ConnectionCounts
   let drain: Drain
   private(set) var crossOrigin: CrossOrigin
-  private var rateLimit: RateLimit?
+  private let rateLimit = RateLimit()
   private(set) var settings: Settings
   private(set) var itemTypes: ItemTypes
 
@@ -81,18 +81,14 @@ public struct API: Sendable {
     self.settings = settings
     itemTypes = ItemTypes(more: settings.moreItemTypes)
     crossOrigin = CrossOrigin(origins: settings.corsOrigins)
-    rateLimit = RateLimit(perMinute: settings.requestsPerMinuteMax)
   }
 
-  /// The same service with other settings. What keys have sent is forgotten if their limit is another.
+  /// The same service with other settings.
   public func with(_ settings: Settings) -> API {
     var api = self
     api.settings = settings
     api.itemTypes = ItemTypes(more: settings.moreItemTypes)
     api.crossOrigin = CrossOrigin(origins: settings.corsOrigins)
-    if settings.requestsPerMinuteMax != self.settings.requestsPerMinuteMax {
-      api.rateLimit = RateLimit(perMinute: settings.requestsPerMinuteMax)
-    }
     return api
   }
 
@@ -298,8 +294,10 @@ public struct API: Sendable {
   ) throws(APIError) {
     let access = try authenticate(progress.request, finding)
     progress.access = access
-    guard let rateLimit else { return }
-    let allowance = rateLimit.take(key: access.keyNumber, now: progress.start)
+    let perMinute = access.requestsPerMinute ?? settings.requestsPerMinuteMax
+    guard perMinute > 0 else { return }
+    let allowance = rateLimit.take(
+      key: access.keyNumber, perMinute: perMinute, now: progress.start)
     progress.allowance = allowance
     guard allowance.retryAfter == nil else { throw .access(.rateLimited(allowance)) }
   }

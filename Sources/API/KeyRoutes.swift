@@ -20,7 +20,8 @@ extension API {
 
   /// `POST /v1/api_keys`
   func createKey(_ call: Call) async throws(APIError) -> Response {
-    let new = try RequestBody(call.request).newKey(now: UnixTime.seconds())
+    let new = try RequestBody(call.request).newKey(
+      now: UnixTime.seconds(), by: call.access!)
     let (key, record) = try await rethrowing { () async throws(RepositoryError) in
       try await repository.createAPIKey(new, in: call.project)
     }

@@ -7,9 +7,6 @@ internal import Synchronization
 final class RateLimit: Sendable {
   private static let period = Duration.seconds(60)
 
-  private let perMinute: Int
-  /// In which one request comes back.
-  private let interval: Duration
   private let state = Mutex(State())
 
   private struct State {
@@ -29,16 +26,14 @@ final class RateLimit: Sendable {
     let retryAfter: Duration?
   }
 
-  /// - Returns: nil for 0 requests, which means no limit.
-  init?(perMinute: Int) {
-    guard perMinute > 0 else { return nil }
-    self.perMinute = perMinute
-    interval = Self.period / perMinute
-  }
-
   /// Takes one request out of the bucket of a key.
-  func take(key number: Int64, now: ContinuousClock.Instant) -> Allowance {
-    state.withLock { state in
+  ///
+  /// - Parameter perMinute: How many it may send; at least 1. With another number than before, the
+  ///   bucket is as full as it was.
+  func take(key number: Int64, perMinute: Int, now: ContinuousClock.Instant) -> Allowance {
+    // In which one request comes back.
+    let interval = Self.period / perMinute
+    return state.withLock { state in
       let now = max(now, state.now ?? now)
       state.now = now
       let before = max(now, state.fullAt[number] ?? now)

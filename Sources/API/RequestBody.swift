@@ -91,8 +91,10 @@ struct RequestBody {
 
   /// The API key that is to be made.
   ///
-  /// - Parameter now: Unix seconds.
-  func newKey(now: Int64) throws(APIError) -> NewAPIKey {
+  /// - Parameters:
+  ///   - now: Unix seconds.
+  ///   - maker: The key that makes it, whose limit it has.
+  func newKey(now: Int64, by maker: Access) throws(APIError) -> NewAPIKey {
     if object?["admin"]?.isTrue == true { throw .access(.adminKeyIsNotManagedHere) }
     guard let name = object?["name"] else { throw .body(.missingParameter("name")) }
     guard let rights = object?["rights"] else { throw .body(.missingParameter("rights")) }
@@ -101,7 +103,7 @@ struct RequestBody {
       name: try keyName(name), rights: try keyRights(rights),
       expiresAt: try object?["expires_at"].flatMap { value throws(APIError) in
         try expiry(value, now: now)
-      })
+      }, requestsPerMinute: maker.requestsPerMinute)
   }
 
   private func keyName(_ value: JSON) throws(APIError) -> APIKeyName {

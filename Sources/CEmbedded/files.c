@@ -117,8 +117,14 @@ static const unsigned char migration_7[] = {
 static const unsigned char migration_8[] = {
 #embed "../../migrations/0008_grant_admin_rights.sql"
 };
+static const unsigned char migration_9[] = {
+#embed "../../migrations/0009_limit_requests_of_keys.sql"
+};
 static const unsigned char postgresql_migration_1[] = {
 #embed "../../migrations/postgresql/0001_create_schema.sql"
+};
+static const unsigned char postgresql_migration_2[] = {
+#embed "../../migrations/postgresql/0002_limit_requests_of_keys.sql"
 };
 
 static const struct conversationd_file files[] = {
@@ -159,8 +165,11 @@ static const struct conversationd_file files[] = {
     {"migrations/0006_store_items.sql", migration_6, sizeof migration_6},
     {"migrations/0007_keep_last_activity.sql", migration_7, sizeof migration_7},
     {"migrations/0008_grant_admin_rights.sql", migration_8, sizeof migration_8},
+    {"migrations/0009_limit_requests_of_keys.sql", migration_9, sizeof migration_9},
     {"migrations/postgresql/0001_create_schema.sql", postgresql_migration_1,
      sizeof postgresql_migration_1},
+    {"migrations/postgresql/0002_limit_requests_of_keys.sql", postgresql_migration_2,
+     sizeof postgresql_migration_2},
 };
 
 struct conversationd_file conversationd_embedded_file(size_t index) {

@@ -10,6 +10,9 @@ public struct Access: Equatable, Sendable {
   public let keyNumber: Int64
   /// The key's name; nil where no key was needed.
   public let keyName: String?
+  /// How many requests the key may send in a minute, 0 for any number; nil where the server says so
+  /// for all keys.
+  public let requestsPerMinute: Int?
 
   /// Whether the client may change nothing.
   public var isReadOnly: Bool { rights == .readOnly }
@@ -25,15 +28,18 @@ public struct Access: Equatable, Sendable {
   ///   - rights: What the client may do in the project.
   ///   - keyNumber: The number under which the database knows the key.
   ///   - keyName: The key's name.
+  ///   - requestsPerMinute: How many requests the key may send in a minute; nil where the server says so
+  ///     for all keys.
   public init(
     project: ProjectID, projectName: String, rights: APIKeyRights, keyNumber: Int64,
-    keyName: String?
+    keyName: String?, requestsPerMinute: Int? = nil
   ) {
     self.project = project
     self.projectName = projectName
     self.rights = rights
     self.keyNumber = keyNumber
     self.keyName = keyName
+    self.requestsPerMinute = requestsPerMinute
   }
 
   /// All of the default project, for as long as no key was ever made.

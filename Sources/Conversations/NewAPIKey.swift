@@ -9,15 +9,26 @@ public struct NewAPIKey: Sendable {
   public let rights: APIKeyRights
   /// The Unix second from which on it does not count; nil for never.
   public let expiresAt: Int64?
+  /// How many requests it may send in a minute, 0 for any number; nil where the server says so for all
+  /// keys.
+  public let requestsPerMinute: Int?
+
+  /// What the limit of a key may be.
+  public static let requestsPerMinuteRange = 0...10_000_000
 
   /// - Parameters:
   ///   - name: Its name.
   ///   - rights: What it may do.
   ///   - expiresAt: The Unix second from which on it does not count; nil for never.
-  public init(name: APIKeyName, rights: APIKeyRights, expiresAt: Int64?) {
+  ///   - requestsPerMinute: How many requests it may send in a minute, in `requestsPerMinuteRange`; nil
+  ///     where the server says so for all keys.
+  public init(
+    name: APIKeyName, rights: APIKeyRights, expiresAt: Int64?, requestsPerMinute: Int? = nil
+  ) {
     self.name = name
     self.rights = rights
     self.expiresAt = expiresAt
+    self.requestsPerMinute = requestsPerMinute
   }
 }
 

@@ -7,7 +7,7 @@ enum KeyStatements {
   /// The columns that `APIKeyRecord.init(_:_:)` reads.
   static let selection = """
     SELECT a.name, p.name, a.is_read_only, a.is_admin, a.created_at, a.expires_at, a.last_used_at,
-      a.revoked_at, a.first_characters
+      a.revoked_at, a.first_characters, a.requests_per_minute
     FROM api_keys AS a JOIN projects AS p ON p.number = a.project
     """
 
@@ -44,9 +44,9 @@ enum KeyStatements {
     .once(
       """
       INSERT INTO api_keys (hash, number, project, name, first_characters, is_read_only, is_admin,
-        created_at, expires_at)
+        created_at, expires_at, requests_per_minute)
       VALUES ($1::bytea, $2::bigint, $3::bigint, $4::text, $5::text, $6::boolean, $7::boolean,
-        $8::bigint, $9::bigint)
+        $8::bigint, $9::bigint, $10::bigint)
       """
     ) {
       $0.add(APIKey.hash(of: key.text).hexadecimalBytes)
@@ -58,6 +58,7 @@ enum KeyStatements {
       $0.add(new.rights == .admin)
       $0.add(now)
       $0.add(new.expiresAt)
+      $0.add(new.requestsPerMinute.map { Int64($0) })
     }
   }
 
@@ -80,7 +81,8 @@ enum KeyStatements {
   static func find(_ name: String, _ project: String?) -> Call {
     .once(
       """
-      SELECT a.number, p.name, a.project, a.is_read_only, a.is_admin, a.created_at, a.expires_at
+      SELECT a.number, p.name, a.project, a.is_read_only, a.is_admin, a.created_at, a.expires_at,
+        a.requests_per_minute
       FROM api_keys AS a JOIN projects AS p ON p.number = a.project
       WHERE a.name = $1::text AND a.revoked_at IS NULL AND ($2::text IS NULL OR p.name = $2::text)
       ORDER BY p.name FOR NO KEY UPDATE OF a
@@ -144,6 +146,7 @@ extension APIKeyRecord {
       name: rows.text(row, 0), project: rows.text(row, 1),
       rights: APIKeyRights(isReadOnly: rows.bool(row, 2), isAdmin: rows.bool(row, 3)),
       createdAt: rows.int64(row, 4), expiresAt: optional(5), lastUsedAt: optional(6),
-      isRevoked: optional(7) != nil, firstCharacters: rows.text(row, 8))
+      isRevoked: optional(7) != nil, firstCharacters: rows.text(row, 8),
+      requestsPerMinute: optional(9).map { Int($0) })
   }
 }

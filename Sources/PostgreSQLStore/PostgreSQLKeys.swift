@@ -15,12 +15,7 @@ public struct PostgreSQLKeys: ~Copyable {
   public init(
     url: DatabaseURL, now: Int64 = UnixTime.seconds()
   ) throws(PostgreSQLStoreError) {
-    var connection = try Session.open(url)
-    guard let state = try SchemaState.read(connection: &connection),
-      state.version >= Migrator.newestVersion
-    else { throw .notMigrated(newestKnown: Migrator.newestVersion) }
-    try state.require()
-    self.connection = connection
+    connection = try Session.openMigrated(url)
     self.now = now
   }
 
@@ -30,14 +25,18 @@ public struct PostgreSQLKeys: ~Copyable {
   ///   - name: A valid name.
   ///   - project: 1 to 64 characters of visible ASCII, so that it can stand in a header field.
   ///   - lifetimeSeconds: After which it does not count any more; nil for never.
+  ///   - requestsPerMinute: How many requests it may send in a minute; nil where the server says so for
+  ///     all keys.
   ///   - key: The key itself; a new one by default.
   /// - Returns: The key, which nobody can read again.
   /// - Throws: `.nameTaken`, `.secretTaken`, `.database`.
   public mutating func create(
     name: APIKeyName, project: String, rights: APIKeyRights, lifetimeSeconds: Int64?,
-    key: APIKey = .random()
+    requestsPerMinute: Int? = nil, key: APIKey = .random()
   ) throws(PostgreSQLKeysError) -> APIKey {
-    let new = NewAPIKey(name: name, rights: rights, expiresAt: lifetimeSeconds.map { now + $0 })
+    let new = NewAPIKey(
+      name: name, rights: rights, expiresAt: lifetimeSeconds.map { now + $0 },
+      requestsPerMinute: requestsPerMinute)
     // Another program that makes a key or a project at once makes the insertion fail.
     for attempt in 1...Self.attemptsMax {
       do {
@@ -118,7 +117,7 @@ public struct PostgreSQLKeys: ~Copyable {
       let old = try connection.find(name, project)
       let rotation = KeyRotation(
         name: newName, rights: old.rights, createdAt: old.createdAt, expiresAt: old.expiresAt,
-        graceSeconds: graceSeconds, now: now)
+        requestsPerMinute: old.requestsPerMinute, graceSeconds: graceSeconds, now: now)
       outcome = (try connection.retire(old, rotation), rotation.endsAt)
       let number = try connection.asked([KeyStatements.prepare(name, in: old.project)])[0]
         .int64(0, 1)
@@ -177,6 +176,7 @@ private struct FoundKey {
   let rights: APIKeyRights
   let createdAt: Int64
   let expiresAt: Int64?
+  let requestsPerMinute: Int?
 }
 
 /// Statements in functions that throw the errors of keys.
@@ -203,7 +203,8 @@ extension Connection {
     return FoundKey(
       number: found.int64(0, 0), project: found.int64(0, 2),
       rights: APIKeyRights(isReadOnly: found.bool(0, 3), isAdmin: found.bool(0, 4)),
-      createdAt: found.int64(0, 5), expiresAt: found.isNull(0, 6) ? nil : found.int64(0, 6))
+      createdAt: found.int64(0, 5), expiresAt: found.isNull(0, 6) ? nil : found.int64(0, 6),
+      requestsPerMinute: found.isNull(0, 7) ? nil : Int(found.int64(0, 7)))
   }
 
   /// Gives a key's name away, and an end to the key.

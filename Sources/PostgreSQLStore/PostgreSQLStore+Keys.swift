@@ -24,7 +24,7 @@ extension PostgreSQLStore {
         return APIKeyRecord(
           name: name, project: found.own.text(0, 2), rights: new.rights, createdAt: found.seconds,
           expiresAt: new.expiresAt, lastUsedAt: nil, isRevoked: false,
-          firstCharacters: key.firstCharacters)
+          firstCharacters: key.firstCharacters, requestsPerMinute: new.requestsPerMinute)
       })
     return (key, record)
   }

@@ -104,4 +104,16 @@ enum Session {
     guard encoding == "UTF8" else { throw .otherEncoding(encoding) }
     return connection
   }
+
+  /// Connects to a database that is migrated, for a command.
+  ///
+  /// - Throws: Why it cannot be used; `.notMigrated`.
+  static func openMigrated(_ url: DatabaseURL) throws(PostgreSQLStoreError) -> Connection {
+    var connection = try open(url)
+    guard let state = try SchemaState.read(connection: &connection),
+      state.version >= Migrator.newestVersion
+    else { throw .notMigrated(newestKnown: Migrator.newestVersion) }
+    try state.require()
+    return connection
+  }
 }

@@ -18,6 +18,9 @@ public struct APIKeyRecord: Sendable {
   public var isRevoked: Bool
   /// The beginning of the key.
   public var firstCharacters: String
+  /// How many requests it may send in a minute, 0 for any number; nil where the server says so for all
+  /// keys.
+  public var requestsPerMinute: Int?
 
   /// - Parameters:
   ///   - name: Unique among the keys of its project that are not revoked.
@@ -28,9 +31,12 @@ public struct APIKeyRecord: Sendable {
   ///   - lastUsedAt: When it was last used; nil for never.
   ///   - isRevoked: Whether it was revoked.
   ///   - firstCharacters: The beginning of the key.
+  ///   - requestsPerMinute: How many requests it may send in a minute; nil where the server says so for
+  ///     all keys.
   public init(
     name: String, project: String, rights: APIKeyRights, createdAt: Int64, expiresAt: Int64?,
-    lastUsedAt: Int64?, isRevoked: Bool, firstCharacters: String
+    lastUsedAt: Int64?, isRevoked: Bool, firstCharacters: String,
+    requestsPerMinute: Int?
   ) {
     self.name = name
     self.project = project
@@ -40,6 +46,7 @@ public struct APIKeyRecord: Sendable {
     self.lastUsedAt = lastUsedAt
     self.isRevoked = isRevoked
     self.firstCharacters = firstCharacters
+    self.requestsPerMinute = requestsPerMinute
   }
 }
 

@@ -12,14 +12,17 @@ public struct KeyRotation: Sendable {
   ///   - rights: What the key may do.
   ///   - createdAt: The Unix second at which it was made.
   ///   - expiresAt: The Unix second at which it ends by itself; nil for never.
+  ///   - requestsPerMinute: How many requests it may send in a minute; nil where the server says so for
+  ///     all keys.
   ///   - graceSeconds: How long it counts yet, at most.
   ///   - now: Unix seconds.
   public init(
     name: APIKeyName, rights: APIKeyRights, createdAt: Int64, expiresAt: Int64?,
-    graceSeconds: Int64, now: Int64
+    requestsPerMinute: Int?, graceSeconds: Int64, now: Int64
   ) {
     new = NewAPIKey(
-      name: name, rights: rights, expiresAt: expiresAt.map { now + max(0, $0 - createdAt) })
+      name: name, rights: rights, expiresAt: expiresAt.map { now + max(0, $0 - createdAt) },
+      requestsPerMinute: requestsPerMinute)
     endsAt = min(expiresAt ?? .max, now + graceSeconds)
   }
 

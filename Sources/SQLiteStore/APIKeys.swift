@@ -41,17 +41,20 @@ public struct APIKeys: ~Copyable {
   ///   - project: 1 to 64 characters of visible ASCII, so that it can stand in a header field.
   ///   - lifetimeSeconds: After which it does not count any more, at most some centuries; nil for
   ///     never.
+  ///   - requestsPerMinute: How many requests it may send in a minute; nil where the server says so for
+  ///     all keys.
   ///   - key: The key itself; a new one by default.
   /// - Returns: The key, which nobody can read again.
   /// - Throws: `.nameTaken`, `.secretTaken`, `.malformedName`, `.malformedProject`, `.database`.
   public func create(
     name: String, project: String, rights: APIKeyRights, lifetimeSeconds: Int64?,
-    key: APIKey = .random()
+    requestsPerMinute: Int? = nil, key: APIKey = .random()
   ) throws(APIKeysError) -> APIKey {
     try Self.check(name: name, project: project)
     guard let name = try? APIKeyName(name) else { throw .malformedName }
     let new = NewAPIKey(
-      name: name, rights: rights, expiresAt: lifetimeSeconds.map { now + $0 })
+      name: name, rights: rights, expiresAt: lifetimeSeconds.map { now + $0 },
+      requestsPerMinute: requestsPerMinute)
     try inTransaction { () throws(APIKeysError) in
       let isKnown = try rethrowing { () throws(SQLiteError) in try table.knows(key) }
       if isKnown { throw .secretTaken }
@@ -101,8 +104,8 @@ public struct APIKeys: ~Copyable {
     return key
   }
 
-  /// Makes a key with the name, the project and the rights of another, and a life as long as that had.
-  /// The other one is renamed and counts for a while yet, so that clients can change one by one.
+  /// Makes a key with the name, the project, the rights and the limit of another, and a life as long
+  /// as that had. The other one is renamed and counts for a while yet, so that clients can change one by one.
   ///
   /// - Parameters:
   ///   - project: Its project; nil where one project alone has such a key.
@@ -119,7 +122,7 @@ public struct APIKeys: ~Copyable {
       let old = try find(name, project)
       let rotation = KeyRotation(
         name: newName, rights: old.rights, createdAt: old.createdAt, expiresAt: old.expiresAt,
-        graceSeconds: graceSeconds, now: now)
+        requestsPerMinute: old.requestsPerMinute, graceSeconds: graceSeconds, now: now)
       let key = APIKey.random()
       try rethrowing { () throws(SQLiteError) in
         outcome = (try table.retire(old, rotation), rotation.endsAt)
@@ -200,7 +203,7 @@ extension APIKeyRecord {
   /// The columns that `init(row:)` reads.
   static let selection = """
     SELECT api_keys.name, projects.name, is_read_only, created_at, expires_at, last_used_at,
-      revoked_at, first_characters, is_admin
+      revoked_at, first_characters, is_admin, requests_per_minute
     FROM api_keys JOIN projects ON projects.number = api_keys.project
     """
 
@@ -210,7 +213,8 @@ extension APIKeyRecord {
       rights: APIKeyRights(isReadOnly: row.integer(2) != 0, isAdmin: row.integer(8) != 0),
       createdAt: row.integer(3), expiresAt: row.isNull(4) ? nil : row.integer(4),
       lastUsedAt: row.isNull(5) ? nil : row.integer(5), isRevoked: !row.isNull(6),
-      firstCharacters: row.repairedText(7))
+      firstCharacters: row.repairedText(7),
+      requestsPerMinute: row.isNull(9) ? nil : Int(row.integer(9)))
   }
 }
 

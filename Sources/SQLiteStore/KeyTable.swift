@@ -19,6 +19,7 @@ final class KeyTable {
     let rights: APIKeyRights
     let createdAt: Int64
     let expiresAt: Int64?
+    let requestsPerMinute: Int?
 
     var isAdmin: Bool { rights == .admin }
   }
@@ -27,22 +28,25 @@ final class KeyTable {
     insert = try connection.prepare(
       """
       INSERT INTO api_keys
-        (project, name, hash, first_characters, is_read_only, is_admin, created_at, expires_at)
+        (project, name, hash, first_characters, is_read_only, is_admin, created_at, expires_at,
+          requests_per_minute)
       VALUES
         (:project, :name, :hash, :first_characters, :is_read_only, :is_admin, :created_at,
-          :expires_at)
+          :expires_at, :requests_per_minute)
       """)
     selectNamed = try connection.prepare(
       """
       SELECT api_keys.number, projects.name, api_keys.is_admin, api_keys.is_read_only,
-        api_keys.project, api_keys.created_at, api_keys.expires_at
+        api_keys.project, api_keys.created_at, api_keys.expires_at,
+        api_keys.requests_per_minute
       FROM api_keys JOIN projects ON projects.number = api_keys.project
       WHERE api_keys.name = :name AND api_keys.revoked_at IS NULL ORDER BY projects.name
       """)
     selectInProject = try connection.prepare(
       """
       SELECT api_keys.number, projects.name, api_keys.is_admin, api_keys.is_read_only,
-        api_keys.project, api_keys.created_at, api_keys.expires_at
+        api_keys.project, api_keys.created_at, api_keys.expires_at,
+        api_keys.requests_per_minute
       FROM api_keys INDEXED BY api_keys_by_name
       JOIN projects ON projects.number = api_keys.project
       WHERE api_keys.project = :project AND api_keys.name = :name AND api_keys.revoked_at IS NULL
@@ -90,6 +94,7 @@ final class KeyTable {
     insert.bind(":is_admin", new.rights == .admin ? 1 : 0)
     insert.bind(":created_at", now)
     insert.bind(":expires_at", new.expiresAt)
+    insert.bind(":requests_per_minute", new.requestsPerMinute.map { Int64($0) })
     try insert.run()
   }
 
@@ -128,5 +133,6 @@ extension KeyTable.Found {
     project = ProjectID(number: row.integer(4))
     createdAt = row.integer(5)
     expiresAt = row.isNull(6) ? nil : row.integer(6)
+    requestsPerMinute = row.isNull(7) ? nil : Int(row.integer(7))
   }
 }

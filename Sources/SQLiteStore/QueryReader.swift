@@ -49,7 +49,7 @@ final class QueryReader {
   /// The keys of a project that are not revoked are a range of one index, in its order.
   static let selectKeysSQL = """
     SELECT api_keys.name, projects.name, is_read_only, created_at, expires_at, last_used_at,
-      revoked_at, first_characters, is_admin
+      revoked_at, first_characters, is_admin, requests_per_minute
     FROM api_keys INDEXED BY api_keys_by_name JOIN projects ON projects.number = api_keys.project
     WHERE api_keys.project = :project AND api_keys.revoked_at IS NULL ORDER BY api_keys.name
     """

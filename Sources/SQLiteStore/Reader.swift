@@ -73,7 +73,7 @@ final class Reader {
     selectAccess = try connection.prepare(
       """
       SELECT api_keys.number, api_keys.project, projects.name, api_keys.is_read_only,
-        api_keys.expires_at, api_keys.name, api_keys.is_admin
+        api_keys.expires_at, api_keys.name, api_keys.is_admin, api_keys.requests_per_minute
       FROM api_keys JOIN projects ON projects.number = api_keys.project
       WHERE api_keys.hash = :hash AND api_keys.revoked_at IS NULL
       """)
@@ -180,7 +180,8 @@ final class Reader {
         projectName: selectAccess.repairedText(2),
         rights: APIKeyRights(
           isReadOnly: selectAccess.integer(3) != 0, isAdmin: selectAccess.integer(6) != 0),
-        keyNumber: selectAccess.integer(0), keyName: selectAccess.repairedText(5)),
+        keyNumber: selectAccess.integer(0), keyName: selectAccess.repairedText(5),
+        requestsPerMinute: selectAccess.isNull(7) ? nil : Int(selectAccess.integer(7))),
       expiresAt: selectAccess.isNull(4) ? nil : selectAccess.integer(4))
   }
 

@@ -232,7 +232,7 @@ import Testing
     let request = Request(
       method: .post, target: RequestTarget("/v1/api_keys"), body: .bytes(Array(body.utf8)))
     do throws(APIError) {
-      _ = try RequestBody(request).newKey(now: 0)
+      _ = try RequestBody(request).newKey(now: 0, by: .withoutKey)
       preconditionFailure("'\(body)' is right")
     } catch {
       return error

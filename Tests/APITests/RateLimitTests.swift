@@ -10,22 +10,17 @@ import Testing
 @Suite struct RateLimitTests {
   private let start = ContinuousClock.now
 
-  @Test(arguments: [0, -1])
-  func `no number is no limit`(perMinute: Int) {
-    #expect(RateLimit(perMinute: perMinute) == nil)
-  }
-
   @Test(arguments: [1, 2, 60, 500])
   func `a minute's requests may come at once, and no more`(perMinute: Int) throws {
-    let limit = try #require(RateLimit(perMinute: perMinute))
+    let limit = RateLimit()
     for number in 1...perMinute {
-      let allowance = limit.take(key: 1, now: start)
+      let allowance = limit.take(key: 1, perMinute: perMinute, now: start)
       #expect(allowance.retryAfter == nil)
       #expect(allowance.limit == perMinute)
       #expect(allowance.remaining == perMinute - number)
     }
     for _ in 1...3 {
-      let refused = limit.take(key: 1, now: start)
+      let refused = limit.take(key: 1, perMinute: perMinute, now: start)
       #expect(refused.remaining == 0)
       #expect(refused.retryAfter?.milliseconds == (60_000 + perMinute - 1) / perMinute)
       #expect(refused.reset.milliseconds == 60_000)
@@ -33,8 +28,8 @@ import Testing
   }
 
   @Test func `the bucket fills again steadily, and never above a minute's requests`() throws {
-    let limit = try #require(RateLimit(perMinute: 60))
-    for _ in 1...60 { _ = limit.take(key: 1, now: start) }
+    let limit = RateLimit()
+    for _ in 1...60 { _ = limit.take(key: 1, perMinute: 60, now: start) }
     // Seconds since the start, then what is known of the request that comes there.
     let steps: [(seconds: Double, remaining: Int, reset: Int, retryAfter: Int?)] = [
       (0.25, 0, 59_750, 750),
@@ -49,7 +44,7 @@ import Testing
       (3600, 58, 2000, nil),
     ]
     for step in steps {
-      let allowance = limit.take(key: 1, now: start + .seconds(step.seconds))
+      let allowance = limit.take(key: 1, perMinute: 60, now: start + .seconds(step.seconds))
       #expect(allowance.remaining == step.remaining)
       #expect(allowance.reset.milliseconds == step.reset)
       #expect(allowance.retryAfter?.milliseconds == step.retryAfter)
@@ -58,44 +53,54 @@ import Testing
 
   @Test func `whoever waits as told is let in, and whoever comes earlier is not`() throws {
     for perMinute in Array(1...1000) + [6000, 59_999, 60_000] {
-      let limit = try #require(RateLimit(perMinute: perMinute))
+      let limit = RateLimit()
       var now = start
-      for _ in 1...perMinute { _ = limit.take(key: 1, now: now) }
+      for _ in 1...perMinute { _ = limit.take(key: 1, perMinute: perMinute, now: now) }
       for _ in 1...5 {
-        let wait = try #require(limit.take(key: 1, now: now).retryAfter).milliseconds
-        #expect(limit.take(key: 1, now: now + .milliseconds(wait - 2)).retryAfter != nil)
+        func take(after milliseconds: Int = 0) -> RateLimit.Allowance {
+          limit.take(key: 1, perMinute: perMinute, now: now + .milliseconds(milliseconds))
+        }
+        let wait = try #require(take().retryAfter).milliseconds
+        #expect(take(after: wait - 2).retryAfter != nil)
         now += .milliseconds(wait)
-        let allowance = limit.take(key: 1, now: now)
+        let allowance = take()
         #expect(allowance.retryAfter == nil, "\(perMinute) a minute, after \(wait) ms")
       }
     }
   }
 
   @Test func `a clock that goes back neither fills nor empties the bucket`() throws {
-    let limit = try #require(RateLimit(perMinute: 2))
-    #expect(limit.take(key: 1, now: start).retryAfter == nil)
-    #expect(limit.take(key: 1, now: start - .seconds(3600)).retryAfter == nil)
-    let refused = limit.take(key: 1, now: start - .seconds(3600))
+    let limit = RateLimit()
+    #expect(limit.take(key: 1, perMinute: 2, now: start).retryAfter == nil)
+    #expect(limit.take(key: 1, perMinute: 2, now: start - .seconds(3600)).retryAfter == nil)
+    let refused = limit.take(key: 1, perMinute: 2, now: start - .seconds(3600))
     #expect(refused.retryAfter == .seconds(30))
     // The hour in between does not count again.
-    #expect(limit.take(key: 1, now: start).retryAfter == .seconds(30))
-    #expect(limit.take(key: 1, now: start + .seconds(30)).retryAfter == nil)
+    #expect(limit.take(key: 1, perMinute: 2, now: start).retryAfter == .seconds(30))
+    #expect(limit.take(key: 1, perMinute: 2, now: start + .seconds(30)).retryAfter == nil)
   }
 
   @Test func `each key has a bucket of its own`() throws {
-    let limit = try #require(RateLimit(perMinute: 1))
+    let limit = RateLimit()
     for key in [Int64(0), 1, 2, .max] {
-      #expect(limit.take(key: key, now: start).retryAfter == nil)
-      #expect(limit.take(key: key, now: start).retryAfter != nil)
+      #expect(limit.take(key: key, perMinute: 1, now: start).retryAfter == nil)
+      #expect(limit.take(key: key, perMinute: 1, now: start).retryAfter != nil)
     }
   }
 
+  @Test func `a bucket is as full under another limit as it was under the one before`() {
+    let limit = RateLimit()
+    for _ in 1...2 { _ = limit.take(key: 1, perMinute: 4, now: start) }
+    #expect(limit.take(key: 1, perMinute: 100, now: start).remaining == 49)
+    #expect(limit.take(key: 1, perMinute: 1, now: start).retryAfter != nil)
+  }
+
   @Test func `many threads at once get no more than the bucket has`() async throws {
-    let limit = try #require(RateLimit(perMinute: 100))
+    let limit = RateLimit()
     let allowed = await withTaskGroup { group in
       for _ in 1...8 {
         group.addTask { @concurrent in
-          (1...50).count { _ in limit.take(key: 1, now: start).retryAfter == nil }
+          (1...50).count { _ in limit.take(key: 1, perMinute: 100, now: start).retryAfter == nil }
         }
       }
       return await group.reduce(0, +)

@@ -21,7 +21,7 @@ import Testing
       }
       return try await tasks.reduce([], +)
     }
-    #expect(applied == ["0001_create_schema"])
+    #expect(applied == ["0001_create_schema", "0002_limit_requests_of_keys"])
     #expect(try PostgreSQLStore.migrate(url: url).applied.isEmpty)
     #expect(try !PostgreSQLStore.hasAPIKeys(url: url))
   }
@@ -42,7 +42,7 @@ import Testing
     let url = try DatabaseURL(
       "postgresql:///\(name)?user=\(PostgreSQLCluster.owner)&host="
         + cluster.socketPath.dropLast("/.s.PGSQL.5432".count) + "&options=-csearch_path%3Dtalk")
-    #expect(try PostgreSQLStore.migrate(url: url).applied.count == 1)
+    #expect(try PostgreSQLStore.migrate(url: url).applied.count == Migrator.newestVersion)
     // The functions of the schema find its tables from any session.
     try connection.execute(
       "INSERT INTO talk.conversations (id, created_at) VALUES (decode(repeat('00', 24), 'hex'), 0)")

@@ -77,6 +77,8 @@ import Testing
     ("is_read_only", "2"), ("is_read_only", "-1"), ("is_read_only", "NULL"),
     ("is_read_only", "'yes'"), ("is_admin", "2"), ("is_admin", "-1"), ("is_admin", "NULL"),
     ("is_admin", "'yes'"), ("is_read_only, is_admin", "1, 1"), ("created_at", "NULL"),
+    ("requests_per_minute", "-1"), ("requests_per_minute", "10000001"),
+    ("requests_per_minute", "'many'"),
     ("created_at", "'now'"),
     ("expires_at", "'tomorrow'"), ("expires_at", "1.5"), ("last_used_at", "'now'"),
     ("revoked_at", "x'01'"), ("number", "1"), ("number", "2"), ("number", "0"), ("number", "-1"),

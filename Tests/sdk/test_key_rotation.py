@@ -51,12 +51,13 @@ def test_both_keys_count_for_a_while_and_the_new_one_has_the_name(
 
 
 def test_a_new_key_lives_as_long_as_the_old_one_did(keys, make_key):
-    make_key("app", "--expires=30d", "--admin")
+    make_key("app", "--expires=30d", "--admin", "--requests-per-minute=7")
     assert keys("rotate", "app", "--grace", "60d").returncode == 0
     listed = json.loads(keys("list", "--json").stdout)
     # The grace makes no life longer.
-    assert [(key["rights"], key["admin"], key["expires_at"] - key["created_at"])
-            for key in listed] == 2 * [("read_write", True, 30 * 86400)]
+    assert [(key["rights"], key["admin"], key["expires_at"] - key["created_at"],
+             key["requests_per_minute"])
+            for key in listed] == 2 * [("read_write", True, 30 * 86400, 7)]
 
 
 def test_a_key_may_be_rotated_several_times_a_day_and_have_the_longest_name(

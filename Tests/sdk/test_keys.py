@@ -15,7 +15,8 @@ from conftest import START_SECONDS, clean_environment
 KEY = re.compile("sk-[A-Za-z0-9_-]{43}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 FIRST = "It is the first key: from now on every request needs one."
-HEADING = ["NAME", "PROJECT", "RIGHTS", "STATE", "CREATED", "LAST USED", "EXPIRES", "KEY"]
+HEADING = [
+    "NAME", "PROJECT", "RIGHTS", "STATE", "CREATED", "LAST USED", "EXPIRES", "PER MINUTE", "KEY"]
 DAY = 86_400
 CREATORS = 8
 

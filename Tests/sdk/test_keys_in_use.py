@@ -52,6 +52,31 @@ def test_a_revoked_key_is_refused_from_the_next_request_on(server, make_key, key
         assert client.conversations.retrieve(id).metadata == {"a": "1"}
 
 
+def test_a_key_may_have_a_limit_of_its_own(server, start, make_key, list_keys, tmp_path):
+    limited, free, admin, plain = [make_key(name, *options) for name, *options in [
+        ("limited", "--requests-per-minute=2"), ("free", "--requests-per-minute=0"),
+        ("admin", "--requests-per-minute=3", "--admin"), ("plain",)]]
+
+    def limits(server):
+        answers = [server.request("GET", "/v1/me", headers=bearer(key))
+                   for key in (limited, free, plain)]
+        return [answer.headers["x-ratelimit-limit-requests"] for answer in answers]
+
+    assert limits(server) == ["2", None, None]
+    assert [lists(server, limited) for _ in range(2)] == [200, 429]
+    # A key that a limited key makes is limited too.
+    made = server.request("POST", "/v1/api_keys", {"name": "made", "rights": "read_only"},
+                          bearer(admin)).json()["value"]
+    me = server.request("GET", "/v1/me", headers=bearer(made))
+    assert me.headers["x-ratelimit-limit-requests"] == "3"
+    assert {row["NAME"]: row["PER MINUTE"] for row in list_keys()} == {
+        "limited": "2", "free": "any", "admin": "3", "plain": "setting", "made": "3"}
+    server.stop()
+    # It stands in the place of the setting, for more or for less.
+    environment = {"CONVERSATIOND_HTTP_REQUESTS_PER_MINUTE_MAX": "5"}
+    assert limits(start(environment=environment)) == ["2", None, "5"]
+
+
 def test_a_name_can_be_used_again_once_its_key_is_revoked(server, make_key, keys, list_keys):
     old = make_key("a")
     assert keys("revoke", "a").returncode == 0

@@ -121,7 +121,12 @@ final class LookUpLane: @unchecked Sendable {
     return Access(
       project: ProjectID(number: rows.int64(row, 3)), projectName: rows.text(row, 4),
       rights: APIKeyRights(isReadOnly: rows.bool(row, 6), isAdmin: rows.bool(row, 7)),
-      keyNumber: rows.int64(row, 2), keyName: rows.text(row, 5))
+      keyNumber: rows.int64(row, 2), keyName: rows.text(row, 5),
+      requestsPerMinute: limit(rows, row))
+  }
+
+  private func limit(_ rows: Rows, _ row: Int) -> Int? {
+    rows.isNull(row, 12) ? nil : Int(rows.int64(row, 12))
   }
 
   private func value(
@@ -132,15 +137,15 @@ final class LookUpLane: @unchecked Sendable {
     case .apiKey:
       return .success(rows.isNull(row, 2) ? .nothing : .apiKey(record(rows, row)))
     case .conversation(let id):
-      guard rows.bool(row, 12) else { return .failure(.conversationNotFound) }
-      guard let metadata = rows.withBytes(row, 13, { Metadata(document: $0) }) else {
+      guard rows.bool(row, 13) else { return .failure(.conversationNotFound) }
+      guard let metadata = rows.withBytes(row, 14, { Metadata(document: $0) }) else {
         return .failure(.unreadableConversation(id))
       }
       return .success(.conversation(Conversation(id: id, metadata: metadata)))
     case .item(let id, _):
-      guard rows.bool(row, 12) else { return .failure(.conversationNotFound) }
-      guard !rows.isNull(row, 13) else { return .failure(.item(.notFound(id: id))) }
-      guard let item = Item(rows, row, from: 13) else { return .failure(.unreadableItem) }
+      guard rows.bool(row, 13) else { return .failure(.conversationNotFound) }
+      guard !rows.isNull(row, 14) else { return .failure(.item(.notFound(id: id))) }
+      guard let item = Item(rows, row, from: 14) else { return .failure(.unreadableItem) }
       return .success(.item(item))
     }
   }
@@ -151,7 +156,7 @@ final class LookUpLane: @unchecked Sendable {
       rights: APIKeyRights(isReadOnly: rows.bool(row, 6), isAdmin: rows.bool(row, 7)),
       createdAt: rows.int64(row, 8), expiresAt: rows.isNull(row, 9) ? nil : rows.int64(row, 9),
       lastUsedAt: rows.isNull(row, 10) ? nil : rows.int64(row, 10), isRevoked: false,
-      firstCharacters: rows.text(row, 11))
+      firstCharacters: rows.text(row, 11), requestsPerMinute: limit(rows, row))
   }
 }
 

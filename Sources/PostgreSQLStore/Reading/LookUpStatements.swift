@@ -13,7 +13,7 @@ enum LookUpStatements {
     """
     LEFT JOIN LATERAL (
       SELECT number, project, name, is_read_only, is_admin, created_at, expires_at, last_used_at,
-        first_characters
+        first_characters, requests_per_minute
       FROM api_keys WHERE hash = w.hash AND revoked_at IS NULL AND (
         expires_at IS NULL
         OR expires_at > coalesce(\(now)::bigint, floor(extract(epoch FROM clock_timestamp()))::bigint))
@@ -30,7 +30,8 @@ enum LookUpStatements {
   private static let accessColumns = """
     w.n, any_key.has_keys, api_keys.number, api_keys.project, projects.name, api_keys.name,
     api_keys.is_read_only, api_keys.is_admin, api_keys.created_at, api_keys.expires_at,
-    api_keys.last_used_at, api_keys.first_characters, conversations.id IS NOT NULL
+    api_keys.last_used_at, api_keys.first_characters, api_keys.requests_per_minute,
+    conversations.id IS NOT NULL
     """
 
   static let conversations = Statement(

@@ -19,14 +19,15 @@ extension Database {
   /// Stores a key, and makes its project when that is new.
   func createKey(
     _ key: APIKey, name: String, project: String, rights: APIKeyRights, lifetimeSeconds: Int64?,
-    _ settings: Settings
+    requestsPerMinute: Int?, _ settings: Settings
   ) throws(Failure) -> APIKey {
     switch self {
     case .sqlite(let path):
       let keys = try openKeys(path, settings)
       do {
         return try keys.create(
-          name: name, project: project, rights: rights, lifetimeSeconds: lifetimeSeconds, key: key)
+          name: name, project: project, rights: rights, lifetimeSeconds: lifetimeSeconds,
+          requestsPerMinute: requestsPerMinute, key: key)
       } catch {
         throw Failure(error, name: name, project: project, database: path)
       }
@@ -35,7 +36,7 @@ extension Database {
       do {
         return try keys.create(
           name: Self.checked(name), project: project, rights: rights,
-          lifetimeSeconds: lifetimeSeconds, key: key)
+          lifetimeSeconds: lifetimeSeconds, requestsPerMinute: requestsPerMinute, key: key)
       } catch {
         throw Failure(error, name: name, project: project, database: "\(url)")
       }

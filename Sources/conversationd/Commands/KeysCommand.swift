@@ -85,7 +85,8 @@ extension KeysCommand {
         return
       }
       let heading = [
-        "NAME", "PROJECT", "RIGHTS", "STATE", "CREATED", "LAST USED", "EXPIRES", "KEY",
+        "NAME", "PROJECT", "RIGHTS", "STATE", "CREATED", "LAST USED", "EXPIRES", "PER MINUTE",
+        "KEY",
       ]
       writeError("Keys in \(settings.database):")
       let table = Table([heading] + records.map { Self.row($0, now: now) })
@@ -96,7 +97,8 @@ extension KeysCommand {
       [
         record.name, record.project, shown(record.rights), state(of: record, now: now),
         shown(record.createdAt), record.lastUsedAt.map(shown) ?? "never",
-        record.expiresAt.map(shown) ?? "never", "\(record.firstCharacters)...",
+        record.expiresAt.map(shown) ?? "never", shown(limit: record.requestsPerMinute),
+        "\(record.firstCharacters)...",
       ]
     }
 
@@ -114,8 +116,13 @@ extension KeysCommand {
         "state": .string(state(of: record, now: now)), "created_at": .integer(record.createdAt),
         "last_used_at": .optional(record.lastUsedAt) { .integer($0) },
         "expires_at": .optional(record.expiresAt) { .integer($0) },
+        "requests_per_minute": .optional(record.requestsPerMinute) { .integer(Int64($0)) },
         "redacted_value": .string("\(record.firstCharacters)..."),
       ])
+    }
+
+    private static func shown(limit: Int?) -> String {
+      limit.map { $0 == 0 ? "any" : "\($0)" } ?? "setting"
     }
 
     private static func shown(_ rights: APIKeyRights) -> String {

@@ -25,9 +25,21 @@ struct NewKeyOptions: ParsableArguments {
       valueName: "duration"))
   var expires: Lifetime?
 
+  @Option(
+    help: ArgumentHelp(
+      "How many requests it may send in a minute, 0 for any number. "
+        + "(default: what http.requests_per_minute_max says)",
+      valueName: "number"))
+  var requestsPerMinute: Int?
+
   func validate() throws {
     if readOnly, admin {
       throw ValidationError("--read-only and --admin exclude each other")
+    }
+    let range = NewAPIKey.requestsPerMinuteRange
+    if let requestsPerMinute, !range.contains(requestsPerMinute) {
+      throw ValidationError(
+        "--requests-per-minute is a number from \(range.lowerBound) to \(range.upperBound)")
     }
   }
 
@@ -50,7 +62,7 @@ struct NewKeyOptions: ParsableArguments {
     let isFirst = try !database.hasAPIKeys()
     let key = try database.createKey(
       key(), name: name, project: project, rights: rights, lifetimeSeconds: expires?.seconds,
-      settings)
+      requestsPerMinute: requestsPerMinute, settings)
     try whenStored(key)
     if isFirst { writeError("It is the first key: from now on every request needs one.") }
     warn(of: try database.otherProjects(than: project, settings))
@@ -108,8 +120,8 @@ extension KeysCommand {
       commandName: "rotate",
       abstract: "Make a new key in the place of another, and print it.",
       discussion: """
-        The new key takes the name, the project and the rights, and lives as long as the old one \
-        did. The old one becomes 'NAME (until DATE)' and counts for a while yet, so that clients can \
+        The new key takes the name, the project, the rights and the limit, and lives as long as the \
+        old one did. The old one becomes 'NAME (until DATE)' and counts for a while yet, so that clients can \
         change one by one; 'revoke' ends it at once.
         """)
 
