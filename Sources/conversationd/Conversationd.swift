@@ -18,9 +18,9 @@ struct Conversationd: ParsableCommand {
       """,
     version: Version.text,
     subcommands: [
-      ServeCommand.self, KeysCommand.self, MigrateCommand.self, CheckCommand.self,
-      BackupCommand.self, RestoreCommand.self, ConfigCommand.self, StatusCommand.self,
-      HealthcheckCommand.self,
+      ServeCommand.self, KeysCommand.self, ProjectsCommand.self, MigrateCommand.self,
+      CheckCommand.self, BackupCommand.self, RestoreCommand.self, ConfigCommand.self,
+      StatusCommand.self, HealthcheckCommand.self,
     ])
 
   mutating func run() throws {
