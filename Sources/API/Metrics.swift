@@ -25,6 +25,7 @@ public final class Metrics: Sendable {
     var droppedLogLines = 0
     var certificateExpiresAt: Int64?
     var keyRequests = KeyRequests()
+    var projects: [ProjectCount]?
   }
 
   private struct Answered: Hashable, Comparable {
@@ -87,6 +88,11 @@ public final class Metrics: Sendable {
     state.withLock { $0.certificateExpiresAt = time }
   }
 
+  /// The projects were counted.
+  public func count(_ projects: [ProjectCount]) {
+    state.withLock { $0.projects = projects }
+  }
+
   /// A request was answered.
   ///
   /// - Parameters:
@@ -121,7 +127,10 @@ public final class Metrics: Sendable {
     write(state, to: &text)
     write(connections, rejections: state.rejections, to: &text)
     write(repository, state, to: &text)
-    if namesKeys { state.keyRequests.write(to: &text) }
+    if namesKeys {
+      state.keyRequests.write(to: &text)
+      Self.write(state.projects, to: &text)
+    }
     writeProcess(certificateExpiresAt: state.certificateExpiresAt, to: &text)
     return Array(text.text.utf8)
   }

@@ -55,6 +55,13 @@ public protocol Store: AnyObject, Sendable {
   /// - Throws: `.queryTimeout`.
   func apiKeys(in project: ProjectID) async throws(RepositoryError) -> [APIKeyRecord]
 
+  /// All projects, by their numbers.
+  func projects() async throws(RepositoryError) -> [NamedProject]
+
+  /// Counts what is in each project, by their numbers, a part at a time, so that nothing is held up and
+  /// no deadline counts. Stops early when the task is cancelled.
+  func projectCounts() async throws(RepositoryError) -> [ProjectCount]
+
   // MARK: Writes
 
   /// Stores a new conversation, with items in it.

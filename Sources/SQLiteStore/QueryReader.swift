@@ -10,7 +10,7 @@ final class QueryReader {
   /// How many idle streams are kept for the next query.
   private static let idleStreamsMax = 64
 
-  private let connection: Connection
+  let connection: Connection
   private let begin: Statement
   private let commit: Statement
   private let selectFirstAfter: Statement

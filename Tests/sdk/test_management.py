@@ -91,6 +91,26 @@ def test_it_alone_names_keys_and_projects(on_socket, make_key):
         ("default", "app"): 1, ("sales", odd): 2, ("sales", "app"): 3}
     answer = management.server.request("GET", "/metrics", headers=headers[0])
     assert answer.status == 200 and b"key_requests" not in answer.body
+    assert "project_conversations" not in metrics.text
+
+
+def test_it_alone_tells_what_is_in_each_project_where_asked(
+        start, path, make_key, wait_until):
+    keys = [make_key("a", "--project=sales"), make_key("b", "--admin")]
+    server = start()
+    body = {"items": 2 * [{"type": "message", "role": "user", "content": "x"}]}
+    for key in [keys[0], *keys]:
+        assert server.request("POST", "/v1/conversations", body, bearer(key)).status == 200
+    server.stop()
+    management = Management(start(environment={
+        ADDRESS: f"unix:{path}", "CONVERSATIOND_MANAGEMENT_PROJECT_COUNTS": "true"}), path)
+    # They are counted once the server has begun.
+    wait_until(lambda: b"project_items" in management.get("/metrics").body)
+    metrics = Metrics(management.get("/metrics").body.decode())
+    assert metrics.counts("project_conversations", "project") == {("default",): 1, ("sales",): 2}
+    assert metrics.counts("project_items", "project") == {("default",): 2, ("sales",): 4}
+    answer = management.server.request("GET", "/metrics", headers=bearer(keys[1]))
+    assert answer.status == 200 and b"conversationd_project" not in answer.body
 
 
 def test_the_socket_is_for_its_user_alone_and_goes_with_the_server(on_socket, path):

@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 from conftest import needs_mounts
 
-READING = [["check"], ["keys", "list"], ["backup", "-"]]
+READING = [["check"], ["keys", "list"], ["projects", "list"], ["backup", "-"]]
 each_command = pytest.mark.parametrize("command", READING, ids=" ".join)
 
 

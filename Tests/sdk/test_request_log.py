@@ -168,3 +168,29 @@ def test_lines_begin_with_their_priority_in_the_journal(start, make_key, tmp_pat
 def test_lines_have_no_priority_elsewhere(start, stream):
     server = start(environment={"JOURNAL_STREAM": stream})
     assert server.log().startswith("time=")
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_secrets_never_reach_the_log(start, sqlite, form):
+    server = start("--log-level", "trace", environment={"CONVERSATIOND_LOG_FORMAT": form})
+    secret = "hush"
+    headers = {"Authorization": f"Bearer sk-{secret}", "Cookie": f"a={secret}",
+               "OpenAI-Organization": secret,
+               "Idempotency-Key": secret, "If-None-Match": f'"{secret}"'}
+    created = server.request(
+        "POST", "/v1/conversations", {"metadata": {"a": secret}}, headers=headers)
+    path = f"/v1/conversations/{created.json()['id']}"
+    for body in ({"metadata": {"a": secret, "b": 40 * secret}}, {"metadata": {"a": [secret]}},
+                 {"metadata": secret}, {secret: secret}, b'{"metadata": {"a": "hush"',
+                 {"metadata": {"a": 200 * secret}}):
+        server.request("POST", path, body, headers=headers)
+        server.request("PATCH", path, body, headers=headers)
+    for query in (f"?metadata[{secret}]={secret}", f"?%{secret}", f"?{secret}"):
+        server.request("GET", path + query, headers=headers)
+        server.request("GET", f"/v1/conversations{query}", headers=headers)
+    sqlite(server.database, f"UPDATE metadata SET value = '{secret}' || CAST(x'ff' AS TEXT)")
+    assert server.request("GET", path).status == 500
+    assert server.request("GET", "/v1/conversations").json()["data"] == []
+    assert server.stop() == 0
+    assert server.log().count(path) == 16
+    assert secret not in server.log()

@@ -122,6 +122,7 @@ struct ServerService: Sendable {
           level: problem.isUrgent ? .error : .warning, "\(problem.message)",
           metadata: ["cause": "\(problem.cause)"])
       }
+      await countProjects()
       do {
         try await Task.sleep(for: min(Self.upkeepInterval, retention))
       } catch {
@@ -221,6 +222,15 @@ struct ServerService: Sendable {
     } catch {
       logger.warning(
         "the last uses of API keys were not written down", metadata: ["cause": "\(error)"])
+    }
+  }
+
+  private func countProjects() async {
+    guard settings.countsProjects, settings.managementAddress != nil else { return }
+    do {
+      metrics.count(try await repository.projectCounts())
+    } catch {
+      logger.warning("the projects were not counted", metadata: ["cause": "\(error)"])
     }
   }
 

@@ -150,7 +150,10 @@ struct Setting: Sendable {
   private static let management = [
     Setting("management.address", .optionalAddress, default: "") {
       $1.managementAddress = ListenAddress($0.text)
-    }
+    },
+    Setting("management.project_counts", .boolean, default: "false") {
+      $1.countsProjects = $0.isTrue
+    },
   ]
 
   private static let database = [

@@ -16,6 +16,8 @@ struct Settings: Sendable {
   var allowsInsecureHTTP = false
   /// Where the management listener listens; nil for nowhere.
   var managementAddress: ListenAddress?
+  /// Whether its metrics have what is in each project.
+  var countsProjects = false
   /// The file of the database.
   var databasePath = ""
   /// The URL of the database; empty for the one in the file.
