@@ -26,6 +26,7 @@ public final class Metrics: Sendable {
     var certificateExpiresAt: Int64?
     var keyRequests = KeyRequests()
     var projects: [ProjectCount]?
+    var retentionDeletions = 0
   }
 
   private struct Answered: Hashable, Comparable {
@@ -86,6 +87,11 @@ public final class Metrics: Sendable {
   /// - Parameter time: When it expires, in Unix seconds.
   public func useCertificate(expiringAt time: Int64) {
     state.withLock { $0.certificateExpiresAt = time }
+  }
+
+  /// Retention has deleted conversations.
+  public func retentionDeleted(_ conversations: Int) {
+    state.withLock { $0.retentionDeletions += conversations }
   }
 
   /// The projects were counted.
@@ -191,6 +197,9 @@ public final class Metrics: Sendable {
     text.sample(state.failedGroups)
     text.begin("writes_waiting", .gauge, "Writes that wait for their turn.")
     text.sample(repository.waitingWrites)
+    text.begin(
+      "retention_deleted_total", .counter, "Conversations that the rules of retention deleted.")
+    text.sample(state.retentionDeletions)
     for measure in repository.measures {
       text.begin(measure.name, MetricsText.Kind(measure.kind), measure.help)
       text.sample(measure.value)

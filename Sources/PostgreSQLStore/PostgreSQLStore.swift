@@ -80,12 +80,31 @@ public final class PostgreSQLStore: Store {
       whenGroupEnded: whenGroupEnded)
   }
 
-  /// - Parameter fencing: How long the fence of a commit whose answer was lost may stay unanswered.
+  /// Connects to a database that is migrated, for a command that only asks long queries.
+  ///
+  /// - Throws: Why the database cannot be used; `.notMigrated`.
+  public convenience init(toRead url: DatabaseURL) throws(PostgreSQLStoreError) {
+    var settings = Settings(queryLanes: 1)
+    settings.shared.queryTimeoutMilliseconds = Self.longQueryMilliseconds
+    try self.init(url: url, settings: settings, fencing: Patience.fencing, migrates: false)
+  }
+
+  private static let longQueryMilliseconds = 600_000
+
+  /// - Parameters:
+  ///   - fencing: How long the fence of a commit whose answer was lost may stay unanswered.
+  ///   - migrates: Whether the schema is brought to the newest version, or must have it.
   init(
     url: DatabaseURL, settings: Settings = Settings(), clock: (@Sendable () -> Int64)? = nil,
-    fencing: Duration, whenGroupEnded: @escaping @Sendable (WriteGroup) -> Void = { _ in }
+    fencing: Duration, migrates: Bool = true,
+    whenGroupEnded: @escaping @Sendable (WriteGroup) -> Void = { _ in }
   ) throws(PostgreSQLStoreError) {
-    migration = try Self.migrate(url: url)
+    if migrates {
+      migration = try Self.migrate(url: url)
+    } else {
+      _ = try Session.openMigrated(url)
+      migration = MigrationReport(applied: [], backup: nil)
+    }
     self.settings = settings
     self.clock = clock
     let (counters, health, keyUses, isCutOff) = (counters, health, keyUses, isCutOff)

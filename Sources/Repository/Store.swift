@@ -7,7 +7,7 @@ public import Conversations
 ///
 /// Every operation may also throw `.unavailable`, and `.storage` for what the engine reports and
 /// nobody foresaw; a write also `.storageFull` and `.commitUnknown`.
-public protocol Store: AnyObject, Sendable {
+public protocol Store: ConversationSource, AnyObject {
   /// What opening the database did to it.
   var migration: MigrationReport { get }
 
@@ -21,13 +21,6 @@ public protocol Store: AnyObject, Sendable {
 
   /// Whether an API key was ever created, as of this moment.
   func hasAPIKeys() async throws(RepositoryError) -> Bool
-
-  /// Reads a page of the conversations that a query asks for, as of one moment.
-  ///
-  /// - Throws: `.cursorNotFound`, `.queryTimeout`.
-  func conversations(
-    _ query: ConversationQuery, in project: ProjectID
-  ) async throws(RepositoryError) -> ConversationPage
 
   /// Counts the conversations that a query asks for, as of one moment; the query's limit and order mean
   /// nothing. At the deadline the count is what was counted so far, and is not exact.
@@ -54,9 +47,6 @@ public protocol Store: AnyObject, Sendable {
   ///
   /// - Throws: `.queryTimeout`.
   func apiKeys(in project: ProjectID) async throws(RepositoryError) -> [APIKeyRecord]
-
-  /// All projects, by their numbers.
-  func projects() async throws(RepositoryError) -> [NamedProject]
 
   /// Counts what is in each project, by their numbers, a part at a time, so that nothing is held up and
   /// no deadline counts. Stops early when the task is cancelled.
@@ -99,6 +89,17 @@ public protocol Store: AnyObject, Sendable {
   func deleteConversation(
     _ id: ConversationID, in project: ProjectID, if precondition: Precondition
   ) async throws(RepositoryError)
+
+  /// Deletes those of some conversations that are chosen, each looked at in the transaction that deletes
+  /// it.
+  ///
+  /// - Parameter isChosen: Gets a conversation with its activity, and the moment in Unix microseconds.
+  ///   May be called several times for each.
+  /// - Returns: How many were deleted.
+  func deleteConversations(
+    _ ids: [ConversationID], in project: ProjectID,
+    where isChosen: @escaping @Sendable (ListedConversation, _ now: Int64) -> Bool
+  ) async throws(RepositoryError) -> Int
 
   /// Adds items to a conversation, in this order: all of them, or none.
   ///

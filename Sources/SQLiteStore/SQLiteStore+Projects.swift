@@ -5,9 +5,7 @@ internal import SQLite
 extension SQLiteStore {
   /// All projects, by their numbers.
   public func projects() async throws(RepositoryError) -> [NamedProject] {
-    try await queries.run { reader, _ throws(RepositoryError) in
-      try rethrowing { () throws(SQLiteError) in try reader.projects() }
-    }
+    try await queries.projects()
   }
 
   /// Counts what is in each project, by their numbers, a part at a time: each part as of one moment.
@@ -33,6 +31,15 @@ extension SQLiteStore {
       last = end
     }
     return projects.compactMap { counts[$0.id.number] }
+  }
+}
+
+extension QueryPool {
+  /// All projects, by their numbers.
+  func projects() async throws(RepositoryError) -> [NamedProject] {
+    try await run { reader, _ throws(RepositoryError) in
+      try rethrowing { () throws(SQLiteError) in try reader.projects() }
+    }
   }
 }
 

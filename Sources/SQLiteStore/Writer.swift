@@ -33,10 +33,10 @@ final class Writer {
   private let updatePair: Statement
   let updateKeyUse: Statement
   private let idempotency: IdempotencyTable
-  private let numbers: RowNumbers
+  let numbers: RowNumbers
   private let items: ItemTable
   private let appendKeys: AppendKeyTable
-  private let activity: ActivityTable
+  let activity: ActivityTable
   let keys: KeyTable
   let selectKey: Statement
 
@@ -266,10 +266,13 @@ final class Writer {
         throw RepositoryError(error, of: id)
       }
     }
-    try rethrowing { () throws(SQLiteError) in
-      deleteConversation.bind(":number", number)
-      try deleteConversation.run()
-    }
+    try rethrowing { () throws(SQLiteError) in try delete(number) }
+  }
+
+  /// Deletes a conversation that is there.
+  func delete(_ number: Int64) throws(SQLiteError) {
+    deleteConversation.bind(":number", number)
+    try deleteConversation.run()
   }
 
   /// Writes a page with its own content, so that the commit has to reach the disk.
@@ -287,7 +290,7 @@ final class Writer {
     return select.text(0).flatMap { ConversationID($0) }
   }
 
-  private func storedMetadata(_ number: Int64) throws(SQLiteError) -> Metadata? {
+  func storedMetadata(_ number: Int64) throws(SQLiteError) -> Metadata? {
     defer { selectPairs.reset() }
     selectPairs.bind(":conversation", number)
     return try Metadata(rows: selectPairs)

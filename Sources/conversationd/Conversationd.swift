@@ -19,8 +19,8 @@ struct Conversationd: ParsableCommand {
     version: Version.text,
     subcommands: [
       ServeCommand.self, KeysCommand.self, ProjectsCommand.self, MigrateCommand.self,
-      CheckCommand.self, BackupCommand.self, RestoreCommand.self, ConfigCommand.self,
-      StatusCommand.self, HealthcheckCommand.self,
+      CheckCommand.self, RetentionCommand.self, BackupCommand.self, RestoreCommand.self,
+      ConfigCommand.self, StatusCommand.self, HealthcheckCommand.self,
     ])
 
   mutating func run() throws {

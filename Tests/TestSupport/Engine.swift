@@ -75,6 +75,14 @@ public final class TestDatabase: Sendable {
     }
   }
 
+  /// How much a check of the whole database finds.
+  public func findingCount() throws -> Int {
+    switch engine {
+    case .sqlite: try SQLiteStore.check(path: path).findings.count
+    case .postgresql: try PostgreSQLStore.check(url: url).findings.count
+    }
+  }
+
   private var path: String { folder.file("conversations.db") }
 }
 

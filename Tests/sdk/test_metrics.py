@@ -46,6 +46,7 @@ LINE = re.compile(
 METRICS = {
     "http_requests": "counter", "http_request_duration_seconds": "histogram",
     "rejected": "counter", "connections": "gauge", "connections_accepted": "counter",
+    "retention_deleted": "counter",
     "write_group_size": "histogram", "write_wait_seconds": "histogram",
     "write_commit_seconds": "histogram", "write_groups_failed": "counter",
     "writes_waiting": "gauge", "database_bytes": "gauge", "database_wal_bytes": "gauge",

@@ -61,6 +61,10 @@ SETTINGS = {
     "database.query_timeout_milliseconds": (["0", "60001", "2s", "0.5"], ("1", "60000")),
     "database.idempotency_seconds": (["0", "31536001", "24h", "-1"], ("1", "31536000")),
     "items.more_types": (["Message", "a-b", 65 * "a"], ("", "new_call other_call")),
+    "retention.rules": (
+        ["all", "delete?age=1", "delete?metadata[a]=b", "keep?age=1d"],
+        ("", "delete?age=30d&metadata[a]=b keep?metadata_exists[]=c")),
+    "retention.interval_seconds": (["0", "604801", "1h"], ("1", "604800")),
     "log.level": (["verbose", "INFO", "7"], ("trace", "critical")),
     "log.format": (["yaml", "JSON"], ("text", "json")),
     "log.requests": (["yes", "maybe", "1"], ("true", "false")),
@@ -89,7 +93,7 @@ def write(tmp_path):
 def yaml(settings):
     """The text of a file with these settings."""
     lines = []
-    for section in ("http", "tls", "management", "database", "items", "log"):
+    for section in ("http", "tls", "management", "database", "items", "retention", "log"):
         lines.append(f"{section}:\n")
         for name, value in settings.items():
             if name.startswith(f"{section}."):

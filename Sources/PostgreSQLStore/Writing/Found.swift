@@ -9,6 +9,7 @@ struct Found {
     /// nil when it cannot be shown.
     let metadata: Metadata?
     let lastPosition: Int64
+    let activity: Activity
   }
 
   /// A creation under an idempotency key.
@@ -85,7 +86,8 @@ struct Found {
     for row in 0..<rows.count {
       conversations[keys[Int(rows.int64(row, 0)) - 1]] = Stored(
         metadata: rows.withBytes(row, 1) { Metadata(document: $0) },
-        lastPosition: rows.int64(row, 2))
+        lastPosition: rows.int64(row, 2),
+        activity: Activity(lastMicroseconds: rows.int64(row, 3), itemCount: rows.int64(row, 4)))
     }
   }
 

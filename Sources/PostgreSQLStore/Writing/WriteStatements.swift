@@ -45,7 +45,7 @@ enum WriteStatements {
   static let lock = Statement(
     "lock",
     """
-    SELECT w.n, c.metadata::text, c.last_position
+    SELECT w.n, c.metadata::text, c.last_position, c.last_activity, c.item_count
     FROM unnest($1::bigint[], $2::bytea[]) WITH ORDINALITY AS w (project, id, n)
     JOIN conversations AS c ON c.project = w.project AND c.id = w.id
     ORDER BY c.project, c.id FOR NO KEY UPDATE OF c

@@ -165,17 +165,10 @@ extension KeysCommand {
 struct Lifetime: ExpressibleByArgument {
   let seconds: Int64
 
-  private static let unitSeconds: [Character: Int64] = [
-    "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800,
-  ]
-
   init?(argument: String) {
-    guard let unit = argument.last.flatMap({ Self.unitSeconds[$0] }),
-      argument.dropLast().allSatisfy({ ("0"..."9").contains($0) }),
-      let count = Int64(argument.dropLast()), count > 0
-    else { return nil }
-    let (seconds, isTooLarge) = count.multipliedReportingOverflow(by: unit)
-    guard !isTooLarge, seconds <= NewAPIKey.lifetimeSecondsMax else { return nil }
+    guard let seconds = DurationText.seconds(argument, upTo: NewAPIKey.lifetimeSecondsMax) else {
+      return nil
+    }
     self.seconds = seconds
   }
 }

@@ -54,18 +54,20 @@ struct ServerService: Sendable {
       Task { await tellOfRefusals(counts) }, Task { await giveSignsOfLife(of: server) },
       Task { for await _ in signals.hangUps { readAgain(reload, for: server, api) } },
     ]
-    let upkeep = Task { await keepUp() }
+    let retention = RetentionService(repository: repository, metrics: metrics, logger: logger)
+    let upkeep = [
+      Task { await keepUp() }, Task { await retention.run { reload.settings } },
+    ]
     for await _ in signals.stops { break }
     await self.drain(drain, for: .seconds(reload.settings.drainSeconds))
-    upkeep.cancel()
-    for task in tasks { task.cancel() }
+    for task in tasks + upkeep { task.cancel() }
     logger.info("stopping")
     repository.prepareToClose(within: Self.lockTimeout)
     guard await server.stop(within: Self.drainTimeout) else {
       throw Failure(.unavailable, "requests in flight did not end in time and were cut off")
     }
     _ = await managementServer?.stop(within: Self.managementDrainTimeout)
-    await upkeep.value
+    for task in upkeep { await task.value }
     await writeKeyUses()
     await repository.close()
     if repository.isStopped {

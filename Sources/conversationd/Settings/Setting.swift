@@ -1,5 +1,6 @@
 import API
 import CProcess
+import Conversations
 import HTTP
 import Logging
 import PostgreSQL
@@ -42,6 +43,8 @@ struct Setting: Sendable {
     case networks
     /// A list of names of item types; may be empty.
     case itemTypes
+    /// A list of rules of retention; may be empty.
+    case retentionRules
     /// A URL of PostgreSQL, which may hold a password; may be empty.
     case databaseURL
     case choice([String])
@@ -51,7 +54,7 @@ struct Setting: Sendable {
     /// Whether a YAML list may stand where a text with spaces may.
     var isList: Bool {
       switch self {
-      case .addresses, .origins, .networks, .itemTypes: true
+      case .addresses, .origins, .networks, .itemTypes, .retentionRules: true
       default: false
       }
     }
@@ -80,7 +83,7 @@ struct Setting: Sendable {
   }
 
   /// Every setting, in the order of the example file.
-  static let all = http + tls + management + database + items + log
+  static let all = http + tls + management + database + items + retention + log
 
   private static let http = [
     Setting("http.host", .text, default: "127.0.0.1", flag: "--host") { $1.host = $0.text },
@@ -199,6 +202,15 @@ struct Setting: Sendable {
     Setting("items.more_types", .itemTypes, default: "", reloads: true) {
       $1.api.moreItemTypes = $0.words
     }
+  ]
+
+  private static let retention = [
+    Setting("retention.rules", .retentionRules, default: "", reloads: true) {
+      $1.retention = RetentionRules($0.words.compactMap { try? RetentionRule($0) })
+    },
+    Setting("retention.interval_seconds", .integer(1...604_800), default: "3600", reloads: true) {
+      $1.retentionIntervalSeconds = $0.integer
+    },
   ]
 
   private static let log = [

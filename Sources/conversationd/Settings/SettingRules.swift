@@ -1,3 +1,5 @@
+import API
+import Conversations
 import HTTP
 import PostgreSQL
 
@@ -24,6 +26,8 @@ extension Setting {
       }
     case .itemTypes:
       Self.complaint(about: value, "names of 1 to 64 of a-z, 0-9 and _", Self.isItemType)
+    case .retentionRules:
+      Self.complaintAboutRules(value)
     case .databaseURL:
       // A value that is wrong may hold a password too.
       value.isEmpty || DatabaseURL.isURL(value)
@@ -47,6 +51,17 @@ extension Setting {
     words(value).first { !isRight($0) }.map {
       "must be \(kind), separated by spaces, not '\($0)'"
     }
+  }
+
+  private static func complaintAboutRules(_ value: String) -> String? {
+    for word in words(value) {
+      do {
+        _ = try RetentionRule(word)
+      } catch {
+        return "has a rule '\(word)', which \(error.words)"
+      }
+    }
+    return nil
   }
 
   private static func isItemType(_ word: String) -> Bool {

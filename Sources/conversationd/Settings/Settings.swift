@@ -1,4 +1,5 @@
 import API
+import Conversations
 import Glibc
 import HTTP
 import Logging
@@ -34,6 +35,10 @@ struct Settings: Sendable {
   var postgreSQL = PostgreSQLStore.Settings()
   /// How long `/readyz` says that the server is about to stop before it does.
   var drainSeconds = 0
+  /// What is deleted when it is old.
+  var retention = RetentionRules()
+  /// How long after the end of one round of deletions the next one begins.
+  var retentionIntervalSeconds = 0
   var logLevel = Logger.Level.info
   var logsJSON = false
   /// The file of the certificate with its chain; empty for none.
