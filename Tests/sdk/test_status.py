@@ -244,7 +244,7 @@ def test_keys_list_tells_each_key(keys, make_key):
     app, ops = json.loads(result.stdout)
     assert app.pop("created_at") + 90 * 86400 == app.pop("expires_at")
     assert app == {"name": "app", "project": "default", "rights": "read_only", "admin": False,
-                   "state": "active", "last_used_at": None,
+                   "state": "active", "last_used_at": None, "requests_per_minute": None,
                    "redacted_value": f"{key[:7]}..."}
     assert (ops["project"], ops["rights"], ops["admin"], ops["state"], ops["expires_at"]) == (
         "sales", "read_write", True, "revoked", None)
