@@ -35,6 +35,8 @@ enum APIError: Error, Sendable {
   case metadata(MetadataError)
   /// An idempotency key that cannot be one.
   case malformedIdempotencyKey
+  /// A line of the body is wrong, counted from 1.
+  indirect case line(Int, APIError)
   /// No such conversation; what the path says.
   case conversationNotFound(id: String)
   /// The repository did not do it.
@@ -49,7 +51,7 @@ enum APIError: Error, Sendable {
     switch self {
     case .repository(.preconditionFailed), .repository(.metadata),
       .repository(.idempotencyKeyReused), .repository(.item), .repository(.cursorNotFound),
-      .repository(.apiKey):
+      .repository(.apiKey), .repository(.laterThanNow):
       nil
     case .repository(let error), .notReady(let error): error
     default: nil

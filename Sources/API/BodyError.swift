@@ -17,6 +17,8 @@ enum BodyError: Error, Sendable {
   case missingParameter(String)
   /// A member is of another kind than it must be.
   case wrongType(String, expected: JSON.Kind, JSON.Kind)
+  /// An array has not as many elements as another.
+  case wrongCount(String, expected: Int, Int)
   /// The name of an API key cannot be one.
   case keyName(APIKeyNameError)
   /// `metadata` is neither an object nor null.
@@ -57,6 +59,12 @@ extension ErrorResponse {
         "Invalid type for '\(name)': expected \(Self.kind(expected)), but got \(Self.kind(kind)) "
           + "instead.",
         param: name, code: "invalid_type")
+    case .wrongCount(let name, let expected, let count):
+      self.init(
+        .badRequest,
+        "Invalid '\(name)': expected an array with length \(expected), but got an array with length "
+          + "\(count) instead.",
+        param: name, code: "invalid_value")
     case .keyName(.tooLong(let length)):
       self.init(
         .badRequest,

@@ -14,7 +14,7 @@ struct CrossOrigin: Sendable {
   /// What else than `Content-Type` and its like the scripts of a page may read.
   private static let exposed = [
     "accept-encoding", "etag", "idempotent-replayed", "openai-processing-ms", "openai-version",
-    "retry-after", "retry-after-ms", "x-ratelimit-limit-requests",
+    "retry-after", "retry-after-ms", "x-next-after", "x-ratelimit-limit-requests",
     "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests", "x-request-id",
     "x-should-retry",
   ].joined(separator: ", ")

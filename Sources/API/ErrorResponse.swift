@@ -49,6 +49,7 @@ struct ErrorResponse {
     case .access(let error): self.init(error)
     case .parameter(let error): self.init(error)
     case .body(let error): self.init(error)
+    case .line(let number, let error): self = ErrorResponse(error).ofLine(number)
     case .unknownRoute(let method, let path):
       self.init(.notFound, "Invalid URL (\(method.rawValue) \(path))")
     case .methodNotAllowed(let method, let path, let allowed):
@@ -111,6 +112,12 @@ struct ErrorResponse {
         code: ErrorResponse(error).code ?? "unavailable",
         headers: [.retryAfter: Self.retryAfterSeconds])
     }
+  }
+
+  /// The same error, of a line of the body.
+  private func ofLine(_ number: Int) -> ErrorResponse {
+    ErrorResponse(
+      status, "Line \(number): \(message)", param: param, code: code, headers: headers)
   }
 
   init(

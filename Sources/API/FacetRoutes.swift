@@ -18,7 +18,7 @@ extension API {
 
   /// `GET /v1/conversations/count`
   func countConversations(_ call: Call) async throws(APIError) -> Response {
-    let parameters = try ListParameters(call.query, isCount: true)
+    let parameters = try ListParameters(call.query, of: .count)
     let count = try await rethrowing { () async throws(RepositoryError) in
       try await repository.count(
         of: parameters.query, upTo: parameters.countLimit, in: call.project)

@@ -30,6 +30,33 @@ struct ItemReader {
     return try added(elements)
   }
 
+  /// An item as an export has it: with an id and a type. One of a type that is known keeps its rules;
+  /// of any other type only the form is looked at.
+  ///
+  /// - Throws: The first fault.
+  func stored(_ element: JSON, path: String) throws(APIError) -> Item {
+    let members = try element.requireMembers(path)
+    let type = try element.requireString("type", in: path)
+    let id = try element.requireString("id", in: path)
+    if types[type] != nil {
+      let added = try SentItem(element, path: path, types: types).added(at: unixSeconds)
+      if case .item(let item) = added { return item }
+    }
+    guard types[type] == nil, ItemType.isName(type) else {
+      throw .parameter(.notAChoice(name: "\(path).type", value: type, choices: types.names))
+    }
+    guard let itemID = ItemID(id) else {
+      throw .item(.id(path: "\(path).id", value: id, .otherCharacters))
+    }
+    var writer = JSONWriter(capacity: element.text.count)
+    writer.raw("{")
+    for member in members where !["id", "type"].contains(where: member.hasKey) {
+      writer.member(member)
+    }
+    writer.raw("}")
+    return Item(id: itemID, type: type, fields: writer.bytes)
+  }
+
   private func added(_ elements: [JSON]) throws(APIError) -> [AddedItem] {
     guard elements.count <= Item.addedMax else { throw .item(.tooMany(count: elements.count)) }
     var added: [AddedItem] = []

@@ -6,7 +6,7 @@ internal import Repository
 struct JSONBody: Sendable {
   let bytes: [UInt8]
 
-  private init(_ write: (inout JSONWriter) -> Void) {
+  init(_ write: (inout JSONWriter) -> Void) {
     var writer = JSONWriter()
     write(&writer)
     bytes = writer.bytes
@@ -175,6 +175,20 @@ extension JSONWriter {
     _ conversation: Conversation, _ activity: Activity? = nil,
     including included: Set<ConversationQuery.Inclusion> = []
   ) {
+    openConversation(conversation)
+    if included.contains(.itemCount) {
+      raw(#","item_count":"#)
+      integer(activity?.itemCount ?? 0)
+    }
+    if included.contains(.lastActivityAt) {
+      raw(#","last_activity_at":"#)
+      integer(activity?.lastSeconds ?? conversation.createdAt)
+    }
+    raw("}")
+  }
+
+  /// Writes the members of a conversation; the object stays open.
+  mutating func openConversation(_ conversation: Conversation) {
     raw(#"{"id":"#)
     string(conversation.id.description)
     raw(#","object":"conversation","created_at":"#)
@@ -189,18 +203,9 @@ extension JSONWriter {
       separator = ","
     }
     raw("}")
-    if included.contains(.itemCount) {
-      raw(#","item_count":"#)
-      integer(activity?.itemCount ?? 0)
-    }
-    if included.contains(.lastActivityAt) {
-      raw(#","last_activity_at":"#)
-      integer(activity?.lastSeconds ?? conversation.createdAt)
-    }
-    raw("}")
   }
 
-  fileprivate mutating func item(_ item: Item) {
+  mutating func item(_ item: Item) {
     raw(#"{"id":"#)
     string(item.id.description)
     raw(#","type":"#)

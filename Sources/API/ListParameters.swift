@@ -1,40 +1,50 @@
 internal import Conversations
+internal import Repository
 
-/// The query parameters of the list (contract, section 6) and of the count, which has its conditions,
-/// read one by one in the order sent.
+/// The query parameters of the list (contract, section 6), and of the count and the export, which have its
+/// conditions, read one by one in the order sent.
 struct ListParameters {
   private(set) var query = ConversationQuery()
   /// How far the conversations are counted.
   private(set) var countLimit = ConversationCount.defaultLimit
-  private let isCount: Bool
+  /// Where the export goes on; nil for its beginning.
+  private(set) var exportPlace: ExportPlace?
+  private let route: Route
   private var seen: Set<String> = []
   /// Of which form a cursor is depends on it, wherever it stands.
   private let isByActivity: Bool
+
+  /// Whose parameters they are.
+  enum Route {
+    case list, count, export
+  }
 
   /// The names without a key in brackets; a test compares them with `openapi.json`.
   static let names =
     ["limit", "order", "order_by", "after", "before", "include"] + conditionNames
   /// The same of the count.
   static let countNames = ["up_to"] + conditionNames
+  /// The same of the export.
+  static let exportNames = ["after"] + conditionNames
   private static let conditionNames = [
     "metadata", "metadata_exists", "metadata_absent", "created_at[gte]", "created_at[gt]",
     "created_at[lte]", "created_at[lt]",
   ]
 
-  /// - Parameter isCount: Whether they are those of the count.
+  /// - Parameter route: Whose they are.
   /// - Throws: The first fault: `.unknownParameter`, `.parameter`: what is wrong with a value,
   ///   `.metadata`, `.query`.
   init(
-    _ parameters: [(name: String, value: String)], isCount: Bool = false
+    _ parameters: [(name: String, value: String)], of route: Route = .list
   ) throws(APIError) {
-    self.isCount = isCount
+    self.route = route
     isByActivity = parameters.contains {
       $0.name == "order_by" && $0.value == ConversationQuery.Key.lastActivity.rawValue
     }
     for (name, value) in parameters {
       let bare = Self.withoutListBrackets(name)
       switch bare {
-      case "include" where !isCount:
+      case "include" where route == .list:
         guard name.hasSameBytes(as: "include[]") else { throw .parameter(.notAList(name: name)) }
         query.included.insert(try Self.choice(bare, value))
       case "metadata_exists":
@@ -66,13 +76,18 @@ struct ListParameters {
   /// Reads a parameter that may be there once.
   private mutating func readSingle(_ name: String, _ value: String) throws(APIError) {
     switch name {
-    case "up_to" where isCount:
+    case "up_to" where route == .count:
       countLimit = try Self.integer(name, value, within: ConversationCount.limits)
-    case "limit" where !isCount: query.limit = try Self.limit(value)
-    case "order" where !isCount: query.order = try Self.order(value)
-    case "order_by" where !isCount: query.orderBy = try Self.choice(name, value)
-    case "after" where !isCount: query.after = try cursor(name, value)
-    case "before" where !isCount: query.before = try cursor(name, value)
+    case "limit" where route == .list: query.limit = try Self.limit(value)
+    case "order" where route == .list: query.order = try Self.order(value)
+    case "order_by" where route == .list: query.orderBy = try Self.choice(name, value)
+    case "after" where route == .list: query.after = try cursor(name, value)
+    case "before" where route == .list: query.before = try cursor(name, value)
+    case "after" where route == .export:
+      guard let place = ExportPlace(value) else {
+        throw .parameter(.notAnExportPlace(name: name, value: value))
+      }
+      exportPlace = place
     case "created_at[gte]": raiseStart(to: try Self.integer(name, value))
     case "created_at[gt]": raiseStart(to: try Self.integer(name, value).successor)
     case "created_at[lt]": lowerEnd(to: try Self.integer(name, value))

@@ -19,6 +19,8 @@ enum ParameterError: Error, Sendable {
   case notAnID(name: String, value: String)
   /// A cursor that cannot be a place in the order of last activity.
   case notAPlace(name: String, value: String)
+  /// A place that is none in an export.
+  case notAnExportPlace(name: String, value: String)
   /// A list that is given as a single value.
   case notAList(name: String)
   /// A limit of the query is passed.
@@ -67,6 +69,12 @@ extension ErrorResponse {
         .badRequest,
         "Invalid '\(name)': '\(Self.shown(value))' is no place in this order. Expected 'conv_' and "
           + "48 lower-case hexadecimal digits, or these with '.' and 13 more.",
+        param: name, code: "invalid_value")
+    case .notAnExportPlace(let name, let value):
+      self.init(
+        .badRequest,
+        "Invalid '\(name)': '\(Self.shown(value))' is no place in an export. Expected what "
+          + "'x-next-after' said, or 'conv_' and 48 lower-case hexadecimal digits.",
         param: name, code: "invalid_value")
     case .notAList(let name):
       self.init(

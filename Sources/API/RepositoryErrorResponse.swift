@@ -80,8 +80,8 @@ extension ErrorResponse {
 
   init(_ error: RepositoryError) {
     switch error {
-    case .apiKey(let error):
-      self.init(error)
+    case .apiKey(let error): self.init(error)
+    case .laterThanNow: self = .laterThanNow
     case .conversationNotFound:
       self.init(.notFound, "Conversation not found.")
     case .cursorNotFound(let cursor, let id):
@@ -148,4 +148,10 @@ extension ErrorResponse {
         headers: [.shouldRetry: "false"])
     }
   }
+
+  /// What would move the ids of everybody.
+  private static let laterThanNow = ErrorResponse(
+    .badRequest,
+    "The id of the conversation, or one of its times, is later than now. Nothing was stored.",
+    code: "invalid_value")
 }

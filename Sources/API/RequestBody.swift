@@ -23,6 +23,26 @@ struct RequestBody {
       object = nil
       return
     }
+    try Self.requireType(of: request, among: mediaTypes)
+    let json: JSON
+    do {
+      json = try JSON(parsing: bytes)
+    } catch {
+      throw .body(.json(error))
+    }
+    switch json.kind {
+    case .object: object = json
+    case .null: object = nil
+    default: throw .body(.notObject(json.kind))
+    }
+  }
+
+  /// Refuses a content that is encoded, or says that it is of another media type.
+  ///
+  /// - Parameter mediaTypes: Those that the route takes, in lower case.
+  static func requireType(
+    of request: Request, among mediaTypes: [String]
+  ) throws(APIError) {
     if let encoding = request.headers[.contentEncoding] {
       let isPlain = encoding.split(separator: ",").allSatisfy {
         ["", "identity"].contains($0.trimming(" \t").lowercased())
@@ -38,23 +58,12 @@ struct RequestBody {
         throw .body(.unsupportedContentType(String(mediaType), supported: mediaTypes))
       }
     }
-    let json: JSON
-    do {
-      json = try JSON(parsing: bytes)
-    } catch {
-      throw .body(.json(error))
-    }
-    switch json.kind {
-    case .object: object = json
-    case .null: object = nil
-    default: throw .body(.notObject(json.kind))
-    }
   }
 
   /// The metadata and the items of a new conversation.
   func creation(_ reader: ItemReader) throws(APIError) -> (Metadata, [AddedItem]) {
     try refuseUnknown(except: ["metadata", "items"])
-    let metadata = try object?["metadata"].map(metadata) ?? .empty
+    let metadata = try object?["metadata"].map(Self.metadata) ?? .empty
     return (metadata, try reader.created(object?["items"]))
   }
 
@@ -69,7 +78,7 @@ struct RequestBody {
   func update() throws(APIError) -> Metadata {
     guard let value = object?["metadata"] else { throw .body(.missingParameter("metadata")) }
     try refuseUnknown(except: ["metadata"])
-    return try metadata(value)
+    return try Self.metadata(value)
   }
 
   /// What a merge patch does: null removes a key, a string sets it, and what is not named stays.
@@ -80,7 +89,7 @@ struct RequestBody {
     guard let members = value.members else { throw .body(.metadataNotObject(value.kind)) }
     // A key that goes can break no rule: it was within the limits, or was never there.
     let removals = KeySet(members.lazy.filter { $0.value.kind == .null }.map(\.key))
-    let set = try metadata(members.filter { $0.value.kind != .null })
+    let set = try Self.metadata(members.filter { $0.value.kind != .null })
     return .merge(remove: removals, set: set.pairs)
   }
 
@@ -156,14 +165,15 @@ struct RequestBody {
     }
   }
 
-  private func metadata(_ value: JSON) throws(APIError) -> Metadata {
+  /// The set that a value stands for: an object of strings, or null.
+  static func metadata(_ value: JSON) throws(APIError) -> Metadata {
     if value.kind == .null { return .empty }
     guard let members = value.members else { throw .body(.metadataNotObject(value.kind)) }
     return try metadata(members)
   }
 
   /// Checks the number of pairs, then pair by pair in the order sent.
-  private func metadata(_ members: [JSON.Member]) throws(APIError) -> Metadata {
+  private static func metadata(_ members: [JSON.Member]) throws(APIError) -> Metadata {
     do throws(MetadataError) {
       try Metadata.requireRoom(for: members.count)
     } catch {

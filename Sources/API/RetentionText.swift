@@ -26,7 +26,7 @@ extension RetentionRule {
     }
     let query: ConversationQuery
     do {
-      query = try ListParameters(parameters, isCount: true).query
+      query = try ListParameters(parameters, of: .count).query
     } catch {
       throw RetentionTextError(words: "is wrong: \(ErrorResponse(error).message)")
     }

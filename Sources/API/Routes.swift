@@ -64,7 +64,7 @@ struct Route: Sendable {
     case keyHolders
     /// Everybody.
     case everybody
-    /// Who shows an API key that may manage keys.
+    /// Who shows an API key that may manage keys and move whole projects.
     case administrators
     /// Who shows such a key of the default project, once there are any, or everybody, where a setting
     /// says so.
@@ -136,6 +136,16 @@ struct Route: Sendable {
     Route(
       "/v1/api_keys/{name}", for: .administrators,
       .on(.delete) { api, call async throws(APIError) in try await api.revokeKey(call) }),
+    Route(
+      "/v1/export", for: .administrators,
+      .on(.get, takesQuery: true) { api, call async throws(APIError) in
+        try await api.exportConversations(call)
+      }),
+    Route(
+      "/v1/import", for: .administrators,
+      .on(.post, takesQuery: true) { api, call async throws(APIError) in
+        try await api.importConversations(call)
+      }),
     Route(
       "/healthz", for: .everybody,
       .atOnce(.get, isTiny: true) { api, _ throws(APIError) in api.health() }),

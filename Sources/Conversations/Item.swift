@@ -17,6 +17,9 @@ public struct Item: Equatable, Sendable {
     self.type = type
     self.fields = fields
   }
+
+  /// The SHA-256 of the fields, in 32 bytes.
+  public var fieldsHash: [UInt8] { SHA256.hash(fields.span) { Array($0) } }
 }
 
 /// What a request adds to a conversation (contract, section 8.4).

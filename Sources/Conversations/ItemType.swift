@@ -38,6 +38,19 @@ public struct ItemType: Sendable {
     case anything
   }
 
+  /// Whether a text can be the name of a type, known or not: 1 to 64 of `a-z 0-9 _`.
+  public static func isName(_ text: String) -> Bool {
+    (1...64).contains(text.utf8.count)
+      && text.utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+          UInt8(ascii: "_"):
+          true
+        default: false
+        }
+      }
+  }
+
   /// The statuses that an item may have, whatever its type.
   public static let statuses = [
     "calling", "completed", "failed", "generating", "in_progress", "incomplete", "interpreting",

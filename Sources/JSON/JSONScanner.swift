@@ -1,14 +1,18 @@
 /// Finds the values of a JSON text (RFC 8259) in one pass. Indices are checked as those of any array.
 struct JSONScanner {
   private let bytes: [UInt8]
+  private let valuesMax: Int
   private var index = 0
   private var nodes: [JSONNode] = []
   /// How many `,` `:` `[` `{` there were.
   private var valuesCount = 0
 
-  /// - Parameter bytes: The text, which is UTF-8.
-  init(_ bytes: [UInt8]) {
+  /// - Parameters:
+  ///   - bytes: The text, which is UTF-8.
+  ///   - valuesMax: How many values it may have.
+  init(_ bytes: [UInt8], valuesMax: Int) {
     self.bytes = bytes
+    self.valuesMax = valuesMax
   }
 
   /// Reads the whole text.
@@ -167,7 +171,7 @@ struct JSONScanner {
   private mutating func takeCounted(_ scalar: Unicode.Scalar) throws(JSONError) -> Bool {
     guard take(scalar) else { return false }
     valuesCount += 1
-    guard valuesCount <= JSON.valuesMax else { throw .tooManyValues(valuesMax: JSON.valuesMax) }
+    guard valuesCount <= valuesMax else { throw .tooManyValues(valuesMax: valuesMax) }
     return true
   }
 

@@ -21,6 +21,8 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
   case unreadableItem
   /// An API key cannot be made or revoked.
   case apiKey(StoredKeyError)
+  /// A record that is imported has a time that is still to come; counted from 0.
+  case laterThanNow(record: Int)
   /// A query reached its deadline.
   case queryTimeout
   /// Nothing can be written at the moment; a repeat may succeed.
@@ -72,6 +74,7 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
     case .item: "items are not as they must be"
     case .unreadableItem: "what is stored for an item is not valid"
     case .apiKey: "an API key cannot be made or revoked"
+    case .laterThanNow(let record): "record \(record) has a time that is still to come"
     case .queryTimeout: "a query reached its deadline"
     case .unavailable(.queueFull(let writesMax)): "\(writesMax) writes are waiting already"
     case .unavailable(.locked): "another process holds the database's lock"

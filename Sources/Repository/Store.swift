@@ -43,6 +43,17 @@ public protocol Store: ConversationSource, AnyObject {
     _ query: ItemQuery, of id: ConversationID, in project: ProjectID
   ) async throws(RepositoryError) -> ItemPage
 
+  /// Reads some of the conversations that a query asks for, with all that is in them, in the order of
+  /// their ids, as of one moment. At the deadline the page ends early.
+  ///
+  /// - Parameters:
+  ///   - query: Its limit, its order and its places mean nothing.
+  ///   - place: Where the page before ended; nil for the first.
+  /// - Throws: `.queryTimeout` when nothing was found by then.
+  func exportPage(
+    _ query: ConversationQuery, from place: ExportPlace?, in project: ProjectID
+  ) async throws(RepositoryError) -> ExportPage
+
   /// Reads what is known of the keys of a project that are not revoked, by their names.
   ///
   /// - Throws: `.queryTimeout`.
@@ -118,6 +129,17 @@ public protocol Store: ConversationSource, AnyObject {
   func deleteItem(
     _ item: String, of id: ConversationID, in project: ProjectID
   ) async throws(RepositoryError) -> Conversation
+
+  /// Stores the conversations of an export with their ids, times and bytes, all of them in one
+  /// transaction, one after another.
+  ///
+  /// - Parameter mintsIDs: Whether each becomes a new conversation with a new id instead. A record that
+  ///   goes on with a conversation goes on with the new one, if a record before it began that.
+  /// - Returns: What became of each.
+  /// - Throws: `.laterThanNow`; nothing is stored then.
+  func importRecords(
+    _ records: [ConversationRecord], mintsIDs: Bool, in project: ProjectID
+  ) async throws(RepositoryError) -> [ImportOutcome]
 
   /// Makes an API key.
   ///

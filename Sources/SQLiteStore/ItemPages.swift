@@ -6,7 +6,7 @@ internal import SQLite
 ///
 /// A page is a range of numbers of one conversation in one index, so it costs the same at every place.
 final class ItemPages {
-  private let numbers: RowNumbers
+  let numbers: RowNumbers
   private let selectAscending: Statement
   private let selectDescending: Statement
 

@@ -84,7 +84,10 @@ final class ItemTable {
     return item
   }
 
-  private func store(
+  /// Stores an item, behind all that its conversation has.
+  ///
+  /// - Returns: The number of its row.
+  func store(
     _ item: Item, _ conversation: Int64, _ project: ProjectID, _ now: Int64
   ) throws(RepositoryError) -> Int64 {
     do {

@@ -18,25 +18,32 @@ final class QueryReader {
   let selectConversation: Statement
   let itemPages: ItemPages
   let activity: ActivityReader
+  let itemRecords: ItemRecords
   private let selectKeys: Statement
   private let facetReader: FacetReader
   private var idleStreams: [NumberStream] = []
 
-  init(path: String, busyTimeoutMilliseconds: Int) throws(SQLiteError) {
-    connection = try Connection(
-      path: path, mode: .readOnly, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
-    try connection.execute("PRAGMA cache_size = -\(SQLiteStore.readerCacheKiB)")
-    begin = try connection.prepare("BEGIN")
-    commit = try connection.prepare("COMMIT")
-    itemPages = try ItemPages(connection)
-    activity = try ActivityReader(connection)
-    facetReader = try FacetReader(connection)
-    selectFirstAfter = try connection.prepare(
+  convenience init(path: String, busyTimeoutMilliseconds: Int) throws(SQLiteError) {
+    try self.init(
+      Connection(path: path, mode: .readOnly, busyTimeoutMilliseconds: busyTimeoutMilliseconds))
+  }
+
+  /// - Parameter connection: A read-only one.
+  init(_ connection: consuming Connection) throws(SQLiteError) {
+    self.connection = connection
+    try self.connection.execute("PRAGMA cache_size = -\(SQLiteStore.readerCacheKiB)")
+    begin = try self.connection.prepare("BEGIN")
+    commit = try self.connection.prepare("COMMIT")
+    itemPages = try ItemPages(self.connection)
+    activity = try ActivityReader(self.connection)
+    itemRecords = try ItemRecords(self.connection)
+    facetReader = try FacetReader(self.connection)
+    selectFirstAfter = try self.connection.prepare(
       "SELECT number FROM conversations WHERE id > :place ORDER BY id LIMIT 1")
-    selectLastBefore = try connection.prepare(
+    selectLastBefore = try self.connection.prepare(
       "SELECT number FROM conversations WHERE id < :place ORDER BY id DESC LIMIT 1")
-    selectKeys = try connection.prepare(Self.selectKeysSQL)
-    selectConversation = try connection.prepare(
+    selectKeys = try self.connection.prepare(Self.selectKeysSQL)
+    selectConversation = try self.connection.prepare(
       """
       SELECT metadata.key, metadata.value, conversations.id
       FROM conversations
@@ -45,6 +52,9 @@ final class QueryReader {
       ORDER BY metadata.key
       """)
   }
+
+  /// Compiles a statement that runs rarely.
+  func prepare(_ sql: String) throws(SQLiteError) -> Statement { try connection.prepare(sql) }
 
   /// The keys of a project that are not revoked are a range of one index, in its order.
   static let selectKeysSQL = """
@@ -170,7 +180,7 @@ final class QueryReader {
   }
 
   /// Runs `body` in one read transaction.
-  private func inSnapshot<T>(
+  func inSnapshot<T>(
     _ body: () throws(RepositoryError) -> T
   ) throws(RepositoryError) -> T {
     try rethrowing { () throws(SQLiteError) in try begin.run() }
@@ -183,7 +193,7 @@ final class QueryReader {
   ///
   /// - Parameter visit: False ends the walk.
   /// - Throws: `.queryTimeout`.
-  private func walk(
+  func walk(
     _ query: ConversationQuery, in project: ProjectID, isOver: () -> Bool,
     visit: (Int64) throws(RepositoryError) -> Bool
   ) throws(RepositoryError) {
@@ -258,24 +268,36 @@ final class QueryReader {
     into page: inout ConversationPage
   ) throws(SQLiteError) {
     let activity = included.isEmpty ? nil : try activity.activity(of: number)
+    switch try conversation(number, in: project) {
+    case .readable(let conversation):
+      page.listed.append(ListedConversation(conversation, activity: activity))
+    case .unreadable(let text): page.unreadable.append(text)
+    case nil: break
+    }
+  }
+
+  /// A conversation as its rows are.
+  enum Row {
+    case readable(Conversation)
+    /// It cannot be shown; what there is of its id.
+    case unreadable(String)
+  }
+
+  /// - Returns: nil when there is none.
+  func conversation(_ number: Int64, in project: ProjectID) throws(SQLiteError) -> Row? {
     defer { selectConversation.reset() }
     selectConversation.bind(":number", number)
     selectConversation.bind(":project", project.number)
-    guard try selectConversation.step() else { return }
+    guard try selectConversation.step() else { return nil }
     let text = selectConversation.repairedText(2)
-    guard let id = ConversationID(text) else {
-      page.unreadable.append(text)
-      return
-    }
+    guard let id = ConversationID(text) else { return .unreadable(text) }
     if selectConversation.isNull(0) {
-      page.listed.append(
-        ListedConversation(Conversation(id: id, metadata: .empty), activity: activity))
-    } else if let metadata = try Metadata(rows: selectConversation, isAtRow: true) {
-      page.listed.append(
-        ListedConversation(Conversation(id: id, metadata: metadata), activity: activity))
-    } else {
-      page.unreadable.append(text)
+      return .readable(Conversation(id: id, metadata: .empty))
     }
+    guard let metadata = try Metadata(rows: selectConversation, isAtRow: true) else {
+      return .unreadable(text)
+    }
+    return .readable(Conversation(id: id, metadata: metadata))
   }
 
   // MARK: Streams

@@ -13,7 +13,7 @@ final class Writer {
   let connection: Connection
   /// Unix seconds.
   let now: () -> Int64
-  private var creationClock: CreationClock
+  var creationClock: CreationClock
   private var changeCountAtBegin = 0
   private var hasTouched = false
 
@@ -23,7 +23,7 @@ final class Writer {
   private let savepoint: Statement
   private let rollbackToSavepoint: Statement
   private let releaseSavepoint: Statement
-  private let selectNewestID: Statement
+  let selectNewestID: Statement
   private let insertConversation: Statement
   private let deleteConversation: Statement
   private let selectPairs: Statement
@@ -34,11 +34,12 @@ final class Writer {
   let updateKeyUse: Statement
   private let idempotency: IdempotencyTable
   let numbers: RowNumbers
-  private let items: ItemTable
+  let items: ItemTable
   private let appendKeys: AppendKeyTable
   let activity: ActivityTable
   let keys: KeyTable
   let selectKey: Statement
+  let itemRecords: ItemRecords
 
   /// - Parameter clock: The wall clock, in Unix microseconds.
   init(
@@ -102,6 +103,7 @@ final class Writer {
     keys = try KeyTable(connection)
     selectKey = try connection.prepare(
       "\(APIKeyRecord.selection) WHERE api_keys.number = :number")
+    itemRecords = try ItemRecords(connection)
     numbers = try RowNumbers(connection)
     items = try ItemTable(
       connection, numbers: numbers, copiesBytesMax: settings.shared.copiesBytesMax)
@@ -114,13 +116,23 @@ final class Writer {
     metadata: Metadata, in project: ProjectID
   ) throws(SQLiteError) -> (conversation: Conversation, number: Int64) {
     let id = creationClock.nextID(after: try Self.newestID(selectNewestID))
+    let conversation = Conversation(id: id, metadata: metadata)
+    return (conversation, try insert(conversation, in: project))
+  }
+
+  /// Stores a conversation whose id sorts after every other.
+  ///
+  /// - Returns: Its number.
+  func insert(
+    _ conversation: Conversation, in project: ProjectID
+  ) throws(SQLiteError) -> Int64 {
     insertConversation.bind(":project", project.number)
-    try insertConversation.bind(":id", id.description)
-    insertConversation.bind(":created_at", id.createdAt)
+    try insertConversation.bind(":id", conversation.id.description)
+    insertConversation.bind(":created_at", conversation.createdAt)
     try insertConversation.run()
     let number = connection.lastInsertedNumber
-    for pair in metadata.pairs { try insert(pair, number, project) }
-    return (Conversation(id: id, metadata: metadata), number)
+    for pair in conversation.metadata.pairs { try insert(pair, number, project) }
+    return number
   }
 
   /// Stores a new conversation with items in it.
@@ -282,7 +294,7 @@ final class Writer {
     hasTouched = true
   }
 
-  private static func newestID(
+  static func newestID(
     _ select: borrowing Statement
   ) throws(SQLiteError) -> ConversationID? {
     defer { select.reset() }

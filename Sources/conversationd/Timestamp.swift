@@ -16,6 +16,26 @@ struct Timestamp: CustomStringConvertible {
     milliseconds = time.tv_nsec / 1_000_000
   }
 
+  /// Reads a date, a time of the form that is shown, or Unix seconds.
+  ///
+  /// - Returns: Unix seconds; nil for anything else.
+  static func seconds(_ text: String) -> Int64? {
+    if let seconds = Int64(text), seconds >= 0 { return seconds }
+    let form = /(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d):(\d\d)Z)?/
+    guard let match = text.wholeMatch(of: form)?.output else { return nil }
+    func number(_ digits: Substring?) -> Int32 { digits.flatMap { Int32($0) } ?? 0 }
+    var parts = tm()
+    parts.tm_year = number(match.1) - 1900
+    parts.tm_mon = number(match.2) - 1
+    parts.tm_mday = number(match.3)
+    (parts.tm_hour, parts.tm_min) = (number(match.4), number(match.5))
+    parts.tm_sec = number(match.6)
+    let seconds = Int64(timegm(&parts))
+    // What there is not, such as 31 April, becomes another time.
+    let shown = Timestamp(unixSeconds: seconds).description
+    return shown.hasPrefix(text.dropLast(match.4 == nil ? 0 : 1)) ? seconds : nil
+  }
+
   /// The time of the call, with milliseconds.
   static var now: Timestamp {
     var time = timespec()

@@ -96,6 +96,8 @@ import Testing
     "timeout": .repository(.queryTimeout),
     "queue_full": .repository(.unavailable(.queueFull(writesMax: 4096))),
     "disk_full": .repository(.storageFull(engineError)),
+    "line_without_id": .line(3, .body(.missingParameter("id"))),
+    "line_of_the_future": .line(3, .repository(.laterThanNow(record: 0))),
     "not_ready": .notReady(.unavailable(.locked)),
     "draining": .draining,
   ]
@@ -146,12 +148,20 @@ import Testing
       "MetadataValues": .metadataValues(
         Self.facets(Facet("demo", count: ConversationCount(2, isExact: true)))),
       "Page": .list(page, of: ConversationQuery()), "Deleted": .deletion(of: conversation.id),
+      "Imported": .importReport(
+        [.created(conversation.id), .created(conversation.id), .unchanged, .outOfOrder],
+        of: Array(repeating: ConversationRecord(conversation), count: 4), lines: [1, 2, 3, 4]),
       "Status": .statusOK,
     ]
     for (name, body) in answers {
       let example = try document.responses[name]?.examples[""]
       #expect(try answered(Response(json: body)) == example, "\(name)")
     }
+    var line: [UInt8] = []
+    ExportLine.append(ConversationRecord(conversation), to: &line)
+    let lines = try document.components("responses")["Exported"]
+    let content = try #require(member(lines ?? [:], "content", "application/x-ndjson"))
+    #expect(content["example"] as? String == String(decoding: line, as: UTF8.self))
     let header = try document.components("headers")["ETag"]
     #expect(header?["example"] as? String == conversation.contentHash.entityTag)
   }

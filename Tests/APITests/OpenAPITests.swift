@@ -98,6 +98,8 @@ import Testing
         case ("/v1/conversations/count", _): ListParameters.countNames
         case ("/v1/conversations/metadata_keys", _): FacetParameters.keysNames
         case ("/v1/conversations/metadata_values", _): FacetParameters.valuesNames
+        case ("/v1/export", _): ListParameters.exportNames
+        case ("/v1/import", _): API.importNames
         case (let path, "GET") where path.hasSuffix("/items"): ItemParameters.names
         default: ["include"]
         }
@@ -147,7 +149,9 @@ import Testing
         _ = try FacetParameters(
           ofValues: $0 + [("key", "k")].filter { _ in component != "values_key" })
       }
-    case "count": { _ = try ListParameters($0, isCount: true) }
+    case "count": { _ = try ListParameters($0, of: .count) }
+    case "export": { _ = try ListParameters($0, of: .export) }
+    case "import": { _ = try API.mintsIDs($0) }
     default: { _ = try ListParameters($0) }
     }
   }

@@ -49,7 +49,7 @@ private func checkFacets(_ parameters: [(name: String, value: String)]) throws {
     }
   }
   do {
-    let count = try ListParameters(parameters, isCount: true)
+    let count = try ListParameters(parameters, of: .count)
     try require((1...1_000_000).contains(count.countLimit), "up to \(count.countLimit)")
     try require(count.query.after == nil && count.query.before == nil, "a count with a place")
   } catch let error as APIError {

@@ -83,6 +83,14 @@ public final class TestDatabase: Sendable {
     }
   }
 
+  /// Opens it to be read beside the server, as `conversationd export` does.
+  public func openSource() throws -> any ExportSource {
+    switch engine {
+    case .sqlite: try SQLiteSource(path: path)
+    case .postgresql: try PostgreSQLSource(url: url)
+    }
+  }
+
   private var path: String { folder.file("conversations.db") }
 }
 

@@ -22,6 +22,8 @@ COMMANDS = {
     "keys import": ["--config", "--database", "--name", "--project", "--read-only", "--expires"],
     "migrate": ["--config", "--database", "--json"],
     "check": ["--config", "--database", "--json"],
+    "export": ["--config", "--database", "--project", "--metadata", "--since"],
+    "import": ["--config", "--database", "--project", "--new-ids", "--json"],
     "config": ["--config", "--database", "--host", "--port", "--json"],
     "status": ["--config", "--host", "--port", "--json", "--seconds"],
     "healthcheck": ["--config", "--host", "--port", "--live"],
@@ -31,7 +33,7 @@ MIGRATIONS = sorted(path.stem for path in (REPOSITORY / "migrations").glob("*.sq
 # Each opens a database; those that may create it come first.
 CREATING = [["serve", "--port", "0"], ["migrate"]]
 OPENING = [*CREATING, ["keys", "create", "--name", "a"], ["keys", "rotate", "a"], ["keys", "list"],
-           ["keys", "revoke", "a"], ["check"]]
+           ["keys", "revoke", "a"], ["check"], ["export"], ["import"]]
 each_command = pytest.mark.parametrize("command", OPENING, ids=" ".join)
 each_creating_command = pytest.mark.parametrize("command", CREATING, ids=" ".join)
 

@@ -9,7 +9,7 @@ from conftest import needs_mounts
 BINARY = os.path.realpath(os.environ.get("CONVERSATIOND_BINARY", ""))
 USAGE, DATA, UNAVAILABLE, IO, CONFIGURATION = 64, 65, 69, 74, 78
 COMMANDS = ["serve", "migrate", "check", "backup out.db", "keys list", "keys create --name a",
-            "keys revoke a"]
+            "keys revoke a", "export", "import"]
 
 
 @pytest.fixture

@@ -24,8 +24,10 @@ LIST = "/v1/conversations"
 ONE = "/v1/conversations/{conversation_id}"
 ITEMS, ITEM = f"{ONE}/items", f"{ONE}/items/{{item_id}}"
 API_KEYS, API_KEY = "/v1/api_keys", "/v1/api_keys/{name}"
+EXPORT, IMPORT = "/v1/export", "/v1/import"
+OF_ADMINS = (API_KEYS, API_KEY, EXPORT, IMPORT)
 # What must stand in the query.
-REQUIRED = {"/v1/conversations/metadata_values": "?key=topic"}
+REQUIRED = {"/v1/conversations/metadata_values": "?key=topic", IMPORT: "?new_ids=true"}
 OF_ONE = (ONE, ITEMS, ITEM)
 JSON = {"Content-Type": "application/json"}
 ORIGIN = "https://app.example.com"
@@ -214,7 +216,8 @@ LIMIT_FIELDS = {name for name in DOCUMENT["components"]["headers"]
 BODIES = {("POST", LIST): {"metadata": {"a": "1"}}, ("POST", ONE): {"metadata": {"a": "1"}},
           ("PATCH", ONE): {"metadata": {"b": "2", "c": None}},
           ("POST", ITEMS): {"items": [{"role": "user", "content": "Hello"}]},
-          ("POST", API_KEYS): {"rights": "read_write"}}
+          ("POST", API_KEYS): {"rights": "read_write"},
+          ("POST", IMPORT): {"id": "conv_" + 48 * "0"}}
 
 
 def test_every_answer_that_is_described_is_given_as_described(
@@ -223,7 +226,7 @@ def test_every_answer_that_is_described_is_given_as_described(
                                 "CONVERSATIOND_HTTP_BODY_BYTES_MAX": str(BODY_BYTES)})
     described = Described(server)
     for method, path, operation in operations():
-        if path not in (API_KEYS, API_KEY):
+        if path not in OF_ADMINS:
             right_and_wrong(described, method, path, operation)
     keyed = {**JSON, "Idempotency-Key": "k1"}
     answers = [described.send("POST", LIST, body, keyed) for body in ({}, {}, {"metadata": {}})]
@@ -290,7 +293,7 @@ def with_keys(described, make_key):
     key = make_key(described.server, "--admin")
     read_only = make_key(described.server, "--read-only")
     for method, path, operation in operations():
-        if path in (API_KEYS, API_KEY):
+        if path in OF_ADMINS:
             right_and_wrong(described, method, path, operation, key)
     for method, path, operation in operations():
         body = BODIES.get((method, path))
@@ -307,7 +310,7 @@ def with_keys(described, make_key):
         send(401, None, {})
         send(401, "invalid_api_key", {"Authorization": "Bearer sk-none"})
         send(401, "invalid_project", {**key, "OpenAI-Project": "other"})
-        may_read = reads and path not in (API_KEYS, "/metrics")
+        may_read = reads and path not in (*OF_ADMINS, "/metrics")
         send(200 if may_read else 403, "insufficient_permissions", read_only)
         send(200, None, {**key, "OpenAI-Project": "default"})
 

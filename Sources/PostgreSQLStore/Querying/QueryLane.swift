@@ -21,6 +21,19 @@ struct QuerySession {
   fileprivate let isCutOff: @Sendable () -> Bool
   fileprivate var isInSnapshot = false
 
+  /// - Parameters:
+  ///   - connection: One that is open.
+  ///   - deadline: When the query has to end.
+  ///   - isCutOff: Whether it has to end before.
+  init(
+    _ connection: LaneConnection, deadline: ContinuousClock.Instant,
+    isCutOff: @escaping @Sendable () -> Bool = { false }
+  ) {
+    self.connection = connection
+    self.deadline = deadline
+    self.isCutOff = isCutOff
+  }
+
   /// Whether the query has to end.
   var isOver: Bool { .now >= deadline || isCutOff() }
 
@@ -98,7 +111,7 @@ final class QueryLane: @unchecked Sendable {
       do {
         try connection.open(until: query.deadline)
         query.run(
-          QuerySession(connection: connection, deadline: query.deadline, isCutOff: isCutOff))
+          QuerySession(connection, deadline: query.deadline, isCutOff: isCutOff))
       } catch {
         health.failed(.reading, error.asRepositoryError)
         query.refuse(error.asRepositoryError)

@@ -7,7 +7,7 @@ enum QueryStatements {
   static let all =
     [
       begin, rollback, findActivity, findKey, findValue, findKeys, countOldKeys, findItemPlaces,
-      hasKeys, countPair, countAll,
+      hasKeys, countPair, countAll, findRest, exportItems,
     ]
     + WalkDirection.allCases.flatMap { direction in
       [
@@ -244,6 +244,43 @@ enum QueryStatements {
       ORDER BY n
       """)
   }
+
+  // MARK: Exports
+
+  /// A conversation, and the last item of it up to a position.
+  static let findRest = Statement(
+    "find_rest",
+    """
+    SELECT \(columns), (
+      SELECT i.id FROM items AS i
+      WHERE i.project = c.project AND i.conversation = c.id AND i.position <= $3::bigint
+      ORDER BY i.position DESC LIMIT 1)
+    FROM conversations AS c WHERE c.project = $1::bigint AND c.id = $2::bytea
+    """)
+
+  /// The items of conversations, each after a position and at most $4 of them. Those without room in
+  /// $5 bytes come without their content.
+  static let exportItems = Statement(
+    "export_items",
+    """
+    SELECT conversation, id, type, CASE WHEN n = 1 OR bytes <= $5::bigint THEN fields END,
+      created_at, position
+    FROM (
+      SELECT conversation, id, type, fields, created_at, position, row_number() OVER walk AS n,
+        sum(byte_count + octet_length(id) + octet_length(type) + $6::bigint) OVER walk AS bytes
+      FROM (
+        SELECT w.n AS conversation, i.*
+        FROM unnest($2::bytea[], $3::bigint[]) WITH ORDINALITY AS w (id, after, n)
+        CROSS JOIN LATERAL (
+          SELECT position, id, type, byte_count, created_at, fields FROM items
+          WHERE project = $1::bigint AND conversation = w.id AND position > w.after
+          ORDER BY position LIMIT $4::bigint
+        ) AS i
+      ) AS found
+      WINDOW walk AS (ORDER BY conversation, position)
+    ) AS page
+    ORDER BY conversation, position
+    """)
 
   // MARK: Facets
 

@@ -15,20 +15,22 @@ struct Changes {
     let key: String
   }
 
-  private struct ConversationRow {
+  struct ConversationRow {
     let key: ConversationKey
     let conversation: Conversation
     let microseconds: Int64
     let itemCount: Int
   }
 
-  private struct ItemRow {
+  struct ItemRow {
     let conversation: ConversationKey
     let position: Int64
     let item: Item
+    /// In Unix seconds; nil for the moment of the group.
+    var createdAt: Int64?
   }
 
-  private struct ActivityRow {
+  struct ActivityRow {
     let conversation: ConversationKey
     let microseconds: Int64
     let added: Int64
@@ -55,7 +57,7 @@ struct Changes {
     let createdAt: Int64
   }
 
-  private let clock: GroupClock
+  let clock: GroupClock
   private var updates: [(key: ConversationKey, metadata: Metadata)] = []
   /// Conversations whose whole sets go from the indices, as they are stored.
   private var unindexed: [ConversationKey] = []
@@ -63,9 +65,9 @@ struct Changes {
   private var addedPairs: [PairRow] = []
   private var removedKeys: [KeyRow] = []
   private var addedKeys: [KeyRow] = []
-  private var created: [ConversationRow] = []
-  private var items: [ItemRow] = []
-  private var activity: [ActivityRow] = []
+  var created: [ConversationRow] = []
+  var items: [ItemRow] = []
+  var activity: [ActivityRow] = []
   private var deletedItems: [(conversation: ConversationKey, position: Int64)] = []
   private var deleted: [ConversationKey] = []
   private var oldCreationKeys: [OldKey] = []
@@ -74,7 +76,7 @@ struct Changes {
   private var appendKeys: [AppendRow] = []
   private var others: [Call] = []
   /// The newest id that was made.
-  private(set) var newestID: ConversationID?
+  var newestID: ConversationID?
 
   init(_ clock: GroupClock) {
     self.clock = clock
@@ -196,7 +198,7 @@ struct Changes {
     others.append(call)
   }
 
-  private mutating func index(_ metadata: Metadata, of key: ConversationKey) {
+  mutating func index(_ metadata: Metadata, of key: ConversationKey) {
     for pair in metadata.pairs {
       addedPairs.append(PairRow(conversation: key, key: pair.key, value: pair.value))
       addedKeys.append(KeyRow(conversation: key, key: pair.key))
@@ -276,6 +278,9 @@ struct Changes {
     ].compactMap(\.self)
   }
 
+  /// The moment by which the group makes ids, in Unix microseconds.
+  var now: Int64 { clock.now }
+
   /// The moment of the group in Unix seconds.
   private var seconds: Int64 { clock.databaseTime / 1_000_000 }
 
@@ -343,7 +348,7 @@ struct Changes {
       $0.add(int64s: rows.map(\.position))
       $0.add(texts: rows.map(\.item.id.description))
       $0.add(texts: rows.map(\.item.type))
-      $0.add(int64s: rows.map { _ in seconds })
+      $0.add(int64s: rows.map { $0.createdAt ?? seconds })
       $0.add(int32s: rows.map { Int32($0.item.fields.count) })
       $0.add(jsons: rows.map(\.item.fields))
     }

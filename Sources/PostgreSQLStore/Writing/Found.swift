@@ -52,19 +52,28 @@ struct Found {
   private(set) var positions: [ItemKey: Int64] = [:]
   private(set) var originals: [NameKey: Original] = [:]
   private(set) var replayed: [NameKey: [Item]] = [:]
-  private var others: [Int: Rows] = [:]
+  /// The newest id that the database ever had, of requests that ask for it.
+  private(set) var newestID: ConversationID?
+  private var others: [Int: [Rows]] = [:]
   private var places: [NameKey: Place] = [:]
   /// The request that is decided now.
   var request = 0
 
-  /// What the request itself asked.
-  var own: Rows { others[request]! }
+  /// The answer to the last that the request itself asked.
+  var own: Rows { others[request]!.last! }
+
+  /// The answers to all that the request itself asked.
+  var allOwn: [Rows] { others[request]! }
 
   /// - Parameter results: Those of `questions.calls()`.
   init(_ questions: Questions, _ results: ArraySlice<Rows>, now: Int64, _ settings: StoreSettings) {
     self.now = now
     self.settings = settings
     var results = results
+    if questions.stopsOtherLanes {
+      let rows = results.removeFirst()
+      newestID = rows.count == 1 ? ConversationID(bytes: rows.bytes(0, 0)) : nil
+    }
     if !questions.conversations.isEmpty {
       readConversations(results.removeFirst(), questions.conversations.sorted())
     }
@@ -79,7 +88,9 @@ struct Found {
       }
     }
     if !questions.copied.isEmpty { readPlaces(results.removeFirst(), questions.copied.map(\.key)) }
-    for other in questions.others { others[other.request] = results.removeFirst() }
+    for other in questions.others {
+      others[other.request, default: []].append(results.removeFirst())
+    }
   }
 
   private mutating func readConversations(_ rows: Rows, _ keys: [ConversationKey]) {

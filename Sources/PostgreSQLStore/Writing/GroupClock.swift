@@ -23,6 +23,11 @@ final class GroupClock {
     now = max(microseconds, newest?.createdAtMicroseconds ?? 0)
   }
 
+  /// An id that the group stores, after which those sort that it makes later.
+  func see(_ id: ConversationID) {
+    newest = newest.map { max($0, id) } ?? id
+  }
+
   /// Makes an id that sorts after all that were made before the group began, and after those of the
   /// group. Also while the database's clock is behind them, as on a new primary, ids go on with time.
   func nextID() -> ConversationID {

@@ -11,8 +11,10 @@ struct Questions {
   var items: [ItemKey] = []
   /// The newest items of a project that have these ids, by request: copies may be made of them.
   var copied: [(request: Int, key: NameKey)] = []
-  /// What a request of a rare kind asks by itself; it is told the answer to the last.
+  /// What a request of a rare kind asks by itself.
   var others: [(request: Int, call: Call)] = []
+  /// Whether no other lane, of any program, may be in a group meanwhile, and what the newest id is.
+  var stopsOtherLanes = false
   /// The request that asks now.
   var request = 0
 
@@ -41,6 +43,8 @@ struct Questions {
   /// The statements that ask, in the order in which `Found` reads their results.
   func calls() -> [Call] {
     var calls: [Call] = []
+    // Before every other lock: the groups that are waited for want those too.
+    if stopsOtherLanes { calls.append(WriteStatements.stopOtherLanes.call()) }
     if !conversations.isEmpty {
       let sorted = conversations.sorted()
       calls.append(

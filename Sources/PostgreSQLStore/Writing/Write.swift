@@ -9,6 +9,8 @@ struct Write: LaneRequest {
     case appendKey(NameKey)
     /// The API keys, whose numbers are unique over all projects.
     case apiKeys
+    /// What stops all other lanes.
+    case imports
   }
 
   /// Tells a request how its group ended: its own result, unless there is an error.

@@ -4,7 +4,8 @@ internal import PostgreSQL
 /// each row of the arrays is a row of a table.
 enum WriteStatements {
   static let all = [
-    begin, commit, rollback, enterLane, makeLane, leaveLane, fence, lock, findCreationKeys,
+    begin, commit, rollback, enterLane, makeLane, leaveLane, fence, stopOtherLanes, lock,
+    findRecords, findRecordItems, findCreationKeys,
     findAppendKeys, findItems, findNewestItems, readItems, updateMetadata, unindexPairs,
     unindexKeys,
     deletePairs, insertPairs, deleteKeys, insertKeys, insertConversations, insertItems, noteItems,
@@ -38,8 +39,53 @@ enum WriteStatements {
   static let fence = Statement(
     "fence", "UPDATE lanes SET fence = fence + 1 WHERE lane = $1::uuid RETURNING last_group")
 
+  /// Waits for the groups of all lanes, and lets none begin until this one has ended: what is read
+  /// from here on is what is stored when this group is. Also reads the newest id that ever was.
+  static let stopOtherLanes = Statement(
+    "stop_other_lanes",
+    """
+    WITH stopped AS MATERIALIZED (
+      SELECT newest FROM lanes ORDER BY lane FOR NO KEY UPDATE
+    )
+    SELECT id FROM (
+      SELECT newest AS id FROM stopped
+      UNION ALL
+      SELECT c.id FROM projects AS p CROSS JOIN LATERAL (
+        SELECT id FROM conversations WHERE project = p.number ORDER BY id DESC LIMIT 1
+      ) AS c
+    ) AS known
+    ORDER BY id DESC LIMIT 1
+    """)
+
   // MARK: What is read
 
+  /// What is stored of conversations that are imported, and where an item of each is.
+  static let findRecords = Statement(
+    "find_records",
+    """
+    SELECT w.n, c.metadata::text, c.last_activity, c.last_position, (
+        SELECT i.position FROM items AS i
+        WHERE i.project = c.project AND i.id = w.item AND i.conversation = c.id)
+    FROM unnest($2::bytea[], $3::text[]) WITH ORDINALITY AS w (id, item, n)
+    JOIN conversations AS c ON c.project = $1::bigint AND c.id = w.id
+    ORDER BY w.n
+    """)
+  /// Their items after that one, as many as are asked for, without their content.
+  static let findRecordItems = Statement(
+    "find_record_items",
+    """
+    SELECT w.n, i.id, i.type, i.created_at, i.hash
+    FROM unnest($2::bytea[], $3::text[], $4::bigint[]) WITH ORDINALITY AS w (id, item, count, n)
+    CROSS JOIN LATERAL (
+      SELECT position, id, type, created_at, sha256(convert_to(fields::text, 'UTF8')) AS hash
+      FROM items
+      WHERE project = $1::bigint AND conversation = w.id AND position > coalesce((
+        SELECT i.position FROM items AS i
+        WHERE i.project = $1::bigint AND i.id = w.item AND i.conversation = w.id), 0)
+      ORDER BY position LIMIT w.count
+    ) AS i
+    ORDER BY w.n, i.position
+    """)
   /// Locks first, in an order that all programs keep: what a statement reads of a row that it had to
   /// wait for is what is stored then.
   static let lock = Statement(

@@ -15,7 +15,10 @@ struct NewKeyOptions: ParsableArguments {
   var readOnly = false
 
   @Flag(
-    help: "Also allow making, listing and revoking the keys of the project over HTTP.")
+    help: """
+      Also allow making, listing and revoking the keys of the project, and exporting and importing its \
+      conversations, over HTTP.
+      """)
   var admin = false
 
   @Option(

@@ -1,8 +1,8 @@
 import Glibc
 import SQLiteStore
 
-/// A line on the terminal that fills while a database is copied or checked, nothing where standard error is no terminal;
-/// and no half a copy when the person there gives up.
+/// A line on the terminal that fills while a command works through a database, nothing where standard
+/// error is no terminal; and no half a copy when the person there gives up.
 final class ProgressBar {
   private static let width = 40
 
@@ -19,8 +19,8 @@ final class ProgressBar {
   func show(_ progress: BackupProgress) {
     switch progress {
     case .began(let path): interruption = Interruption(removing: path, in: folder)
-    case .copied(let part): write("copying ", part)
-    case .checking(let part): write("checking", part)
+    case .copied(let part): show("copying ", part)
+    case .checking(let part): show("checking", part)
     }
   }
 
@@ -30,7 +30,9 @@ final class ProgressBar {
     if isShown, !line.isEmpty { writeError("") }
   }
 
-  private func write(_ title: String, _ part: Double) {
+  /// Shows which part is done.
+  func show(_ title: String, _ part: Double) {
+    let part = min(max(part, 0), 1)
     let filled = String(repeating: "=", count: Int(part * Double(Self.width)))
     let empty = String(repeating: " ", count: Self.width - filled.count)
     let line = "\(title) [\(filled)\(empty)] \(Int(part * 100)) %"
