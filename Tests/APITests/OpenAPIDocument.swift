@@ -10,11 +10,28 @@ struct OpenAPIDocument {
 
   let bytes: Data
   let root: Object
+  /// Every operation there is, with its references followed.
+  let operations: [Operation]
+  /// The answers that have a name.
+  let responses: [String: Response]
 
-  /// Reads the file in the sources.
-  init() throws {
-    bytes = try Data(contentsOf: sources.appending(path: "openapi.json"))
-    root = try #require(try JSONSerialization.jsonObject(with: bytes) as? Object)
+  /// Read once, since it is large and a thousand tests look into it; nobody changes it.
+  private nonisolated(unsafe) static let shared = Result {
+    try OpenAPIDocument(
+      bytes: Data(contentsOf: sources.appending(path: "openapi.json")))
+  }
+
+  /// The file in the sources.
+  init() throws { self = try Self.shared.get() }
+
+  private init(bytes: Data) throws {
+    self.bytes = bytes
+    let root = try #require(try JSONSerialization.jsonObject(with: bytes) as? Object)
+    self.root = root
+    operations = try Self.operations(of: root)
+    responses = try Self.components("responses", of: root).mapValues {
+      try Self.response($0, in: root)
+    }
   }
 
   /// One method of one path.
@@ -55,49 +72,48 @@ struct OpenAPIDocument {
     private var schema: Object? { content?["schema"] as? Object }
   }
 
-  /// Every operation there is, with its references followed.
-  var operations: [Operation] {
-    get throws {
-      try #require(root["paths"] as? [String: Object]).flatMap { path, item in
-        let shared = item["parameters"] as? [Object] ?? []
-        return try item.filter { $0.key != "parameters" }.map { method, value in
-          let operation = try #require(value as? Object)
-          let responses = try #require(operation["responses"] as? [String: Object])
-          return Operation(
-            path: path, method: method.uppercased(),
-            parameters: try (shared + (operation["parameters"] as? [Object] ?? [])).map(resolved),
-            requestBody: operation["requestBody"] as? Object,
-            security: operation["security"] as? NSArray,
-            responses: Dictionary(
-              uniqueKeysWithValues: try responses.map {
-                (try #require(Int($0)), try response($1))
-              }))
-        }
+  private static func operations(of root: Object) throws -> [Operation] {
+    try #require(root["paths"] as? [String: Object]).flatMap { path, item in
+      let shared = item["parameters"] as? [Object] ?? []
+      return try item.filter { $0.key != "parameters" }.map { method, value in
+        let operation = try #require(value as? Object)
+        let own = operation["parameters"] as? [Object] ?? []
+        let responses = try #require(operation["responses"] as? [String: Object])
+        return Operation(
+          path: path, method: method.uppercased(),
+          parameters: try (shared + own).map { try resolved($0, in: root) },
+          requestBody: operation["requestBody"] as? Object,
+          security: operation["security"] as? NSArray,
+          responses: Dictionary(
+            uniqueKeysWithValues: try responses.map {
+              (try #require(Int($0)), try response($1, in: root))
+            }))
       }
     }
   }
 
-  /// The answers that have a name.
-  var responses: [String: Response] {
-    get throws { try components("responses").mapValues(response) }
-  }
-
   /// The parts of one kind that have a name.
   func components(_ kind: String) throws -> [String: Object] {
+    try Self.components(kind, of: root)
+  }
+
+  private static func components(_ kind: String, of root: Object) throws -> [String: Object] {
     try #require(member(root, "components", kind) as? [String: Object])
   }
 
   /// The object itself, or what it refers to.
-  func resolved(_ object: Object) throws -> Object {
+  func resolved(_ object: Object) throws -> Object { try Self.resolved(object, in: root) }
+
+  private static func resolved(_ object: Object, in root: Object) throws -> Object {
     guard let reference = object["$ref"] as? String else { return object }
     let names = reference.split(separator: "/").dropFirst().map(String.init)
     return try names.reduce(root) { try #require($0[$1] as? Object, "\(reference)") }
   }
 
-  private func response(_ object: Object) throws -> Response {
-    let definition = try resolved(object)
+  private static func response(_ object: Object, in root: Object) throws -> Response {
+    let definition = try resolved(object, in: root)
     let headers = try (definition["headers"] as? [String: Object] ?? [:]).mapValues {
-      try resolved($0)["required"] as? Bool ?? false
+      try resolved($0, in: root)["required"] as? Bool ?? false
     }
     return Response(definition: definition, headers: headers)
   }

@@ -103,7 +103,7 @@ import Testing
   ]
 
   @Test func `every example of an error is named once, and is tried`() throws {
-    let names = try document.responses.values.flatMap(\.examples.keys).filter { $0 != "" }
+    let names = document.responses.values.flatMap(\.examples.keys).filter { $0 != "" }
     #expect(names.sorted() == Self.errors.keys.sorted())
   }
 
@@ -111,10 +111,10 @@ import Testing
   func `an error is answered as in its example`(name: String) throws {
     let answer = ErrorResponse(try #require(Self.errors[name]))
     let (key, described) = try #require(
-      try document.responses.first { $0.value.examples.keys.contains(name) })
+      document.responses.first { $0.value.examples.keys.contains(name) })
     #expect(try answered(answer.response) == described.examples[name])
 
-    let statuses = try document.operations.flatMap { operation in
+    let statuses = document.operations.flatMap { operation in
       operation.responses.filter {
         $0.value.definition as NSDictionary == described.definition as NSDictionary
       }
@@ -154,7 +154,7 @@ import Testing
       "Status": .statusOK,
     ]
     for (name, body) in answers {
-      let example = try document.responses[name]?.examples[""]
+      let example = document.responses[name]?.examples[""]
       #expect(try answered(Response(json: body)) == example, "\(name)")
     }
     var line: [UInt8] = []

@@ -27,7 +27,7 @@ import Testing
 
   @Test func `it has every path and method that there is, HEAD where GET is, and no other`() throws
   {
-    let described = try document.operations.map { "\($0.method) \($0.path)" }
+    let described = document.operations.map { "\($0.method) \($0.path)" }
     // The web page is no part of the API.
     let routed = Route.all.filter { $0.audience != .browsers }.flatMap { route in
       route.operations.flatMap { operation in
@@ -40,7 +40,7 @@ import Testing
   }
 
   @Test func `HEAD has the parameters and the answers of GET`() throws {
-    let operations = try document.operations
+    let operations = document.operations
     for get in operations where get.method == "GET" {
       let head = try #require(operations.first { $0.path == get.path && $0.method == "HEAD" })
       #expect(head.parameters as NSArray == get.parameters as NSArray)
@@ -54,7 +54,7 @@ import Testing
     let optional: NSArray = [[:], ["bearer": []]]
     #expect(document.root["security"] as? NSArray == optional)
     #expect(try document.components("securitySchemes")["bearer"]?["scheme"] as? String == "bearer")
-    for operation in try document.operations {
+    for operation in document.operations {
       let route = try #require(Route.all.first { $0.path == operation.path })
       let isOpen = if case .everybody = route.audience { true } else { false }
       let name = Comment(rawValue: "\(operation.method) \(operation.path)")
@@ -76,14 +76,14 @@ import Testing
   @Test func `every answer has the fields that every answer has`() throws {
     let ofAll = OpenAPIExampleTests.commonHeaders
     let ofPages = ["Vary", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers"]
-    for (name, response) in try document.responses {
+    for (name, response) in document.responses {
       #expect(ofAll.allSatisfy { response.headers[$0] == true }, "\(name)")
       #expect(ofPages.allSatisfy { response.headers[$0] == false }, "\(name)")
     }
   }
 
   @Test func `query parameters are described where they are read`() throws {
-    for operation in try document.operations {
+    for operation in document.operations {
       let route = try #require(Route.all.first { $0.path == operation.path })
       let method = operation.method == "HEAD" ? "GET" : operation.method
       let takesQuery = route.operations.contains {
@@ -110,7 +110,7 @@ import Testing
   }
 
   @Test func `a parameter in the path is one of the route's`() throws {
-    for operation in try document.operations {
+    for operation in document.operations {
       let names = operation.parameters.filter { $0["in"] as? String == "path" }.compactMap {
         $0["name"] as? String
       }
@@ -171,7 +171,7 @@ import Testing
     #expect(Set(described).count == described.count)
     #expect(Set(described) == Set(given))
 
-    let answered = Set(try document.responses.values.flatMap(\.codes)).compactMap(\.self)
+    let answered = Set(document.responses.values.flatMap(\.codes)).compactMap(\.self)
     #expect(answered.sorted() == described.sorted())
   }
 
@@ -183,7 +183,7 @@ import Testing
     case .hinted(let expected, _, _, let name): (status, code) = (expected, name)
     default: return
     }
-    let response = try #require(try describedResponse(to: row, status), "\(status)")
+    let response = try #require(describedResponse(to: row, status), "\(status)")
     // Without a body there is no code.
     if row.method == "HEAD" { return }
     #expect(response.codes.contains(code), "\(status) \(code ?? "null")")
@@ -192,7 +192,7 @@ import Testing
   /// The described answer of the operation that a row reaches, or of none.
   private func describedResponse(
     to row: APICase, _ status: Int
-  ) throws -> OpenAPIDocument.Response? {
+  ) -> OpenAPIDocument.Response? {
     let request = Request(
       method: HTTPRequest.Method(rawValue: row.method)!, target: RequestTarget(row.target))
     guard let match = try? Route.find(request), (try? match.operation(for: request)) != nil
@@ -201,9 +201,9 @@ import Testing
         400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "UnknownURL",
         405: "MethodNotAllowed",
       ]
-      return try names[status].flatMap { try document.responses[$0] }
+      return names[status].flatMap { document.responses[$0] }
     }
-    return try document.operations
+    return document.operations
       .first { $0.path == match.route.path && $0.method == row.method }?.responses[status]
   }
 

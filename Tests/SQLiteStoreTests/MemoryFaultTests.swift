@@ -9,7 +9,7 @@ import Testing
 /// SQLite gets no more memory, as in a container that is at its limit. The limit is that of the whole
 /// process, and is lifted before anything else runs.
 @Suite(.serialized) struct MemoryFaultTests {
-  private let stepBytes = 1024
+  private let stepBytes = 2048
 
   /// With a little more memory each time, until it is enough.
   @Test(arguments: FaultWrite.all)
@@ -22,7 +22,7 @@ import Testing
   @Test func `of writes without memory that share a commit each is stored as it was answered`()
     async throws
   {
-    try await failsUntilThereIsMemory(FaultWrite.requests, stepBytes: 8 * stepBytes)
+    try await failsUntilThereIsMemory(FaultWrite.requests, stepBytes: 4 * stepBytes)
   }
 
   private func failsUntilThereIsMemory(_ writes: [FaultWrite], stepBytes: Int) async throws {

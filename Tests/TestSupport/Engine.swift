@@ -91,6 +91,15 @@ public final class TestDatabase: Sendable {
     }
   }
 
+  /// Takes all conversations out of one that is in PostgreSQL, and what repeats would be answered by.
+  public func removeConversations() throws {
+    var connection = try Connection(url)
+    try connection.execute(
+      """
+      DELETE FROM conversations; DELETE FROM idempotency_keys; DELETE FROM append_idempotency_keys
+      """)
+  }
+
   private var path: String { folder.file("conversations.db") }
 }
 

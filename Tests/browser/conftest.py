@@ -155,11 +155,22 @@ def sample_metadata(number):
     return metadata
 
 
-@pytest.fixture(scope="session")
-def sample(binary, tmp_path_factory):
-    """A server with some conversations, which tests look at and do not change."""
-    server = Server(binary, tmp_path_factory.mktemp("sample")).start()
-    for number in range(120):
-        create(server, sample_metadata(number), ITEMS if number > 100 else None)
+def samples(binary, folder, count):
+    """A server with some conversations, of which the newest have items."""
+    server = Server(binary, folder).start()
+    for number in range(count):
+        create(server, sample_metadata(number), ITEMS if number > count - 20 else None)
     yield server
     server.kill()
+
+
+@pytest.fixture(scope="session")
+def sample(binary, tmp_path_factory):
+    """A server with some pages of conversations, which tests look at and do not change."""
+    yield from samples(binary, tmp_path_factory.mktemp("sample"), 120)
+
+
+@pytest.fixture(scope="session")
+def few(binary, tmp_path_factory):
+    """The same with less than a page."""
+    yield from samples(binary, tmp_path_factory.mktemp("few"), 15)
