@@ -4,7 +4,7 @@ public import Repository
 
 /// A PostgreSQL database that a command reads, beside its servers.
 public final class PostgreSQLSource: ExportSource {
-  private let session: QuerySession
+  let session: QuerySession
 
   /// How long a statement may take, and the command.
   private static let statementMilliseconds = 3_600_000

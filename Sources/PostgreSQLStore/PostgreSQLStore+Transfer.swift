@@ -14,22 +14,30 @@ extension PostgreSQLStore {
 
   /// Stores the conversations of an export, all of them in one transaction.
   public func importRecords(
-    _ records: [ConversationRecord], mintsIDs: Bool, in project: ProjectID
+    _ groups: [ProjectRecords], mintsIDs: Bool
   ) async throws(RepositoryError) -> [ImportOutcome] {
     try await write(
-      resources: [.imports], bytes: records.reduce(0) { $0 + $1.byteCount },
+      resources: [.imports],
+      bytes: groups.reduce(0) { $1.records.reduce($0) { $0 + $1.byteCount } },
       ask: { questions in
         questions.stopsOtherLanes = true
-        for call in RecordImport.calls(records, in: project) {
-          questions.others.append((questions.request, call))
+        for group in groups {
+          for call in RecordImport.calls(group.records, in: group.project) {
+            questions.others.append((questions.request, call))
+          }
         }
       },
       decide: { found, changes throws(RepositoryError) in
-        try records.requirePast(changes.now)
-        let newest = [found.newestID, changes.newestID].compactMap(\.self).max()
-        var records = RecordImport(
-          records, mintsIDs: mintsIDs, in: project, found.allOwn, newest: newest)
-        return records.run(&changes)
+        try groups.flatMap(\.records).requirePast(changes.now)
+        var outcomes: [ImportOutcome] = []
+        for (index, group) in groups.enumerated() {
+          let newest = [found.newestID, changes.newestID].compactMap(\.self).max()
+          var records = RecordImport(
+            group.records, mintsIDs: mintsIDs, in: group.project,
+            Array(found.allOwn[2 * index..<2 * index + 2]), newest: newest)
+          outcomes += records.run(&changes)
+        }
+        return outcomes
       })
   }
 }

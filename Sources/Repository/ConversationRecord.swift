@@ -46,6 +46,22 @@ public struct ConversationRecord: Equatable, Sendable {
   public var byteCount: Int { items.reduce(512) { $0 + $1.byteCount } }
 }
 
+/// Records of one project.
+public struct ProjectRecords: Sendable {
+  /// The project.
+  public let project: ProjectID
+  /// The records, in the order of their ids.
+  public var records: [ConversationRecord]
+
+  /// - Parameters:
+  ///   - project: The project.
+  ///   - records: The records, in the order of their ids.
+  public init(_ project: ProjectID, _ records: [ConversationRecord]) {
+    self.project = project
+    self.records = records
+  }
+}
+
 /// An item with the time at which it was added.
 public struct ItemRecord: Equatable, Sendable {
   /// The item itself.

@@ -2,6 +2,9 @@ public import Conversations
 
 /// A database that a command reads, beside its servers and without changing it.
 public protocol ExportSource: AnyObject {
+  /// The projects and the API keys.
+  func installation() throws(RepositoryError) -> Installation
+
   /// Finds a project; nil when there is none of this name.
   func project(named name: String) throws(RepositoryError) -> ProjectID?
 

@@ -133,13 +133,18 @@ public protocol Store: ConversationSource, AnyObject {
   /// Stores the conversations of an export with their ids, times and bytes, all of them in one
   /// transaction, one after another.
   ///
-  /// - Parameter mintsIDs: Whether each becomes a new conversation with a new id instead. A record that
-  ///   goes on with a conversation goes on with the new one, if a record before it began that.
+  /// - Parameters:
+  ///   - groups: By project; a project may be there several times.
+  ///   - mintsIDs: Whether each becomes a new conversation with a new id instead. A record that goes on
+  ///     with a conversation goes on with the new one, if a record of its group before it began that.
   /// - Returns: What became of each.
   /// - Throws: `.laterThanNow`; nothing is stored then.
   func importRecords(
-    _ records: [ConversationRecord], mintsIDs: Bool, in project: ProjectID
+    _ groups: [ProjectRecords], mintsIDs: Bool
   ) async throws(RepositoryError) -> [ImportOutcome]
+
+  /// Stores projects and API keys as another database has them, with their numbers.
+  func add(_ installation: Installation) async throws(RepositoryError)
 
   /// Makes an API key.
   ///
@@ -190,6 +195,13 @@ public protocol Store: ConversationSource, AnyObject {
 }
 
 extension Store {
+  /// Stores the conversations of an export in one project.
+  public func importRecords(
+    _ records: [ConversationRecord], mintsIDs: Bool, in project: ProjectID
+  ) async throws(RepositoryError) -> [ImportOutcome] {
+    try await importRecords([ProjectRecords(project, records)], mintsIDs: mintsIDs)
+  }
+
   /// Stores a new conversation without items.
   public func createConversation(
     metadata: Metadata, in project: ProjectID

@@ -4,11 +4,16 @@ internal import SQLite
 
 /// A database file that a command reads, beside a server that may have it open.
 public final class SQLiteSource: ExportSource {
-  private let reader: QueryReader
+  let reader: QueryReader
+  /// Held where no server may have it open meanwhile.
+  private let file: DatabaseFile?
 
-  /// - Throws: `.cannotOpen` with `ENOENT` when there is no file; `.notMigrated`; what else makes it
+  /// - Parameter locksServersOut: Whether no server may have it open as long as this lives.
+  /// - Throws: `.inUse` when one has; `.cannotOpen` with `ENOENT` when there is no file; `.notMigrated`; what else makes it
   ///   unusable.
-  public init(path: String) throws(DatabaseError) {
+  public init(path: String, locksServersOut: Bool = false) throws(DatabaseError) {
+    file =
+      locksServersOut ? try DatabaseFile(path: path, lock: .exclusive, mustExist: true) : nil
     let connection = try DatabaseFile.openMigrated(
       path, busyTimeoutMilliseconds: 5000, isReadOnly: true)
     do {

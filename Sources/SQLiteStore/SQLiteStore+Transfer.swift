@@ -20,11 +20,11 @@ extension SQLiteStore {
   /// - Returns: What became of each.
   /// - Throws: `.laterThanNow`; nothing is stored then.
   public func importRecords(
-    _ records: [ConversationRecord], mintsIDs: Bool, in project: ProjectID
+    _ groups: [ProjectRecords], mintsIDs: Bool
   ) async throws(RepositoryError) -> [ImportOutcome] {
-    let bytes = records.reduce(0) { $0 + $1.byteCount }
+    let bytes = groups.reduce(0) { $1.records.reduce($0) { $0 + $1.byteCount } }
     return try await writes.write(bytes: bytes) { writer throws(RepositoryError) in
-      try writer.importRecords(records, mintsIDs: mintsIDs, in: project)
+      try writer.importRecords(groups, mintsIDs: mintsIDs)
     }
   }
 }

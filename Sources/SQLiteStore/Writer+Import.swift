@@ -8,10 +8,22 @@ extension Writer {
   /// - Parameter mintsIDs: Whether each becomes a new conversation with a new id.
   /// - Throws: `.laterThanNow`.
   func importRecords(
-    _ records: [ConversationRecord], mintsIDs: Bool, in project: ProjectID
+    _ groups: [ProjectRecords], mintsIDs: Bool
   ) throws(RepositoryError) -> [ImportOutcome] {
-    try records.requirePast(creationClock.now())
+    try groups.flatMap(\.records).requirePast(creationClock.now())
     var newest = try rethrowing { () throws(SQLiteError) in try Self.newestID(selectNewestID) }
+    var outcomes: [ImportOutcome] = []
+    for group in groups {
+      outcomes += try importRecords(
+        group.records, mintsIDs: mintsIDs, in: group.project, after: &newest)
+    }
+    return outcomes
+  }
+
+  private func importRecords(
+    _ records: [ConversationRecord], mintsIDs: Bool, in project: ProjectID,
+    after newest: inout ConversationID?
+  ) throws(RepositoryError) -> [ImportOutcome] {
     var minted: [ConversationID: ConversationID] = [:]
     var outcomes: [ImportOutcome] = []
     for record in records {

@@ -20,8 +20,8 @@ struct Conversationd: ParsableCommand {
     subcommands: [
       ServeCommand.self, KeysCommand.self, ProjectsCommand.self, MigrateCommand.self,
       CheckCommand.self, RetentionCommand.self, BackupCommand.self, RestoreCommand.self,
-      ExportCommand.self, ImportCommand.self,
-      ConfigCommand.self, StatusCommand.self, HealthcheckCommand.self,
+      ExportCommand.self, ImportCommand.self, CopyCommand.self, ConfigCommand.self,
+      StatusCommand.self, HealthcheckCommand.self,
     ])
 
   mutating func run() throws {

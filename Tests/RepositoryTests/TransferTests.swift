@@ -126,6 +126,7 @@ import Testing
         }
         #expect(Set(outcomes.map { "\($0)".prefix(9) }).count <= 2)
         #expect(try await Self.exported(target.store) == whole)
+        #expect(try target.database.findingCount() == 0)
       }
       // Without the piece before it, one has no place.
       _ = try await target.store.deleteItem("msg_9", of: whole[3].conversation.id, in: .default)

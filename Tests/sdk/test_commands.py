@@ -23,6 +23,7 @@ COMMANDS = {
     "migrate": ["--config", "--database", "--json"],
     "check": ["--config", "--database", "--json"],
     "export": ["--config", "--database", "--project", "--metadata", "--since"],
+    "copy": ["--config", "--from", "--to"],
     "import": ["--config", "--database", "--project", "--new-ids", "--json"],
     "config": ["--config", "--database", "--host", "--port", "--json"],
     "status": ["--config", "--host", "--port", "--json", "--seconds"],

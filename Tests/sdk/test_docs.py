@@ -72,6 +72,7 @@ NOT_RUN = {
         "sudo apt-get install --yes postgresql haproxy",
         "sudo -u postgres createuser ",
         "export CONVERSATIOND_DATABASE_URL=",
+        "conversationd copy --from ",
         "SELECT * FROM overview ",
         "SELECT 'conv_' ",
         "SELECT value AS ",

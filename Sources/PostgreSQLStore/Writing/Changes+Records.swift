@@ -36,10 +36,13 @@ extension Changes {
     _ records: [ItemRecord], to key: ConversationKey, after lastPosition: Int64
   ) {
     add(records, to: key, after: lastPosition)
+    // One row for a conversation: an UPDATE that meets several takes one of them.
+    let known = activity.lastIndex { $0.conversation == key }
     let count = Int64(records.count)
-    activity.append(
-      ActivityRow(
-        conversation: key, microseconds: 0, added: count, lastPosition: lastPosition + count))
+    let row = ActivityRow(
+      conversation: key, microseconds: known.map { activity[$0].microseconds } ?? 0,
+      added: count + (known.map { activity[$0].added } ?? 0), lastPosition: lastPosition + count)
+    if let known { activity[known] = row } else { activity.append(row) }
   }
 
   private mutating func add(

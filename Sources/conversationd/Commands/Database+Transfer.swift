@@ -6,12 +6,14 @@ import SQLiteStore
 /// What commands read and write of a database's conversations.
 extension Database {
   /// Opens it to be read, beside its servers.
-  func openSource() throws(Failure) -> any ExportSource {
+  ///
+  /// - Parameter locksServersOut: Whether no server may have a file open meanwhile.
+  func openSource(locksServersOut: Bool = false) throws(Failure) -> any ExportSource {
     try requireThere()
     switch self {
     case .sqlite(let path):
       do {
-        return try SQLiteSource(path: path)
+        return try SQLiteSource(path: path, locksServersOut: locksServersOut)
       } catch {
         throw Failure(error, database: path)
       }

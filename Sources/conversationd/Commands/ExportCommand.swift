@@ -108,7 +108,7 @@ struct ExportCommand: ParsableCommand {
         throw Failure(.io, "standard output: \(error)")
       }
       leftOut += page.unreadable.count + page.unreadableItemCount
-      bar.show("exporting", progress.part(after: page))
+      bar.show("exporting", progress.part(after: page.records.last?.conversation.id))
       place = page.next
     } while place != nil
     bar.show("exporting", 1)
@@ -127,11 +127,11 @@ struct ExportProgress {
   }
 
   /// - Returns: The part that is done.
-  mutating func part(after page: ExportPage) -> Double {
-    guard let newest = newest?.createdAtMicroseconds, let last = page.records.last else { return 1 }
-    let first = first ?? page.records[0].conversation.id.createdAtMicroseconds
+  mutating func part(after id: ConversationID?) -> Double {
+    guard let newest = newest?.createdAtMicroseconds, let id else { return 1 }
+    let first = first ?? id.createdAtMicroseconds
     self.first = first
-    let done = last.conversation.id.createdAtMicroseconds - first
+    let done = id.createdAtMicroseconds - first
     return newest > first ? Double(done) / Double(newest - first) : 1
   }
 }
