@@ -290,11 +290,7 @@ final class Exchange: @unchecked Sendable {
     guard let answer else { return false }
     defer { MHD_destroy_response(answer) }
     assert(HeaderRoom.fits(response.headers), "more header fields than there is room for")
-    response.headers.forEach { name, value in
-      _ = MHD_add_response_header(
-        answer, name.baseAddress!.assumingMemoryBound(to: CChar.self),
-        value.baseAddress!.assumingMemoryBound(to: CChar.self))
-    }
+    guard response.headers.add(to: answer) else { return false }
     if context.isStopping.load(ordering: .relaxed) {
       MHD_add_response_header(answer, "Connection", "close")
     }

@@ -42,6 +42,33 @@ import Testing
     }
   }
 
+  @Test func `the fields of an answer are sent in their order, each in a line`() async throws {
+    try await withServer { _ in
+      var headers: HeaderFields = [.contentType: "a/b", .eTag: "\"é\"", .vary: "a"]
+      headers.append(HTTPField.Name("X-Empty")!, "")
+      headers.append(.vary, "b\r\nX-Made-Up: 1")
+      return Response(status: .ok, headers: headers)
+    } client: { port in
+      let connection = try RawConnection(port: port)
+      connection.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+      let fields =
+        "\r\nContent-Type: a/b\r\nETag: \"é\"\r\nVary: a\r\nX-Empty: \r\n"
+        + "Vary: b  X-Made-Up: 1\r\n"
+      #expect(try connection.receiveAll().contains(fields))
+    }
+  }
+
+  @Test(arguments: [[:], [.age: ""], [.age: "1"]] as [HeaderFields])
+  func `an answer may have no field, or one`(headers: HeaderFields) async throws {
+    try await withServer { _ in
+      Response(status: .ok, headers: headers)
+    } client: { port in
+      let answer = try RawConnection(port: port).get("/")
+      #expect(answer.status == 200)
+      #expect(answer.headers["age"] ?? "" == headers[.age] ?? "")
+    }
+  }
+
   @Test func `an answer that is ready is sent without a task`() async throws {
     let socket = try ListeningSocket(host: "127.0.0.1", port: 0)
     let port = socket.port
