@@ -96,17 +96,31 @@ public struct API: Sendable {
   private static let fieldsOfAll: HeaderFields = [
     .openAIVersion: "2020-10-01", .xContentTypeOptions: "nosniff",
   ]
+  // What is answered may be secret and is out of date soon.
+  private static let fieldsOfMost: HeaderFields = {
+    var fields = fieldsOfAll
+    fields.append(.cacheControl, "no-store")
+    return fields
+  }()
 
   /// A request on its way, and what became known of it for its answer's header fields and the metrics.
-  struct Progress {
+  ///
+  /// `@unchecked Sendable` because it changes only before its handler begins, and a task that has to wait
+  /// until then takes it over from the thread that received the request.
+  final class Progress: @unchecked Sendable {
     let request: Request
     let id = RequestID()
     let start = ContinuousClock.now
     /// Who can connect to the management listener; nil for a request of the service itself.
-    var managementReach: ListeningSocket.Reach?
-    var routeIndex: Int?
-    var access: Access?
-    var allowance: RateLimit.Allowance?
+    let managementReach: ListeningSocket.Reach?
+    fileprivate(set) var routeIndex: Int?
+    fileprivate(set) var access: Access?
+    fileprivate(set) var allowance: RateLimit.Allowance?
+
+    init(request: Request, managementReach: ListeningSocket.Reach? = nil) {
+      self.request = request
+      self.managementReach = managementReach
+    }
 
     /// Whether it is for a file of the web page, which says itself whether it may be kept.
     var isForBrowsers: Bool { routeIndex.map { Route.all[$0].audience } == .browsers }
@@ -118,7 +132,6 @@ public struct API: Sendable {
   }
 
   func respond(to progress: Progress) -> Answer {
-    var progress = progress
     let request = progress.request
     do throws(APIError) {
       if case .headersTooLarge(let bytesMax) = request.body {
@@ -134,7 +147,7 @@ public struct API: Sendable {
       switch repository.look(try lookUp(for: request, about: match?.subject ?? .nothing)) {
       case .ready(let finding): return answer(progress, found, finding)
       case .later(let look):
-        return .later { [progress] in await answer(progress, found, await look()).value }
+        return .later { await answer(progress, found, await look()).value }
       }
     } catch {
       return .ready(fail(progress, error))
@@ -148,7 +161,7 @@ public struct API: Sendable {
   /// - Returns: nil for those who may write. Otherwise the answer; it is the whole one where nobody needs
   ///   a key, since no such route has a use for content.
   public func refuseContent(of request: Request) -> Eventual<Response?> {
-    var progress = Progress(request: request)
+    let progress = Progress(request: request)
     progress.routeIndex = try? Route.find(request).index
     do throws(APIError) {
       if try isOpen(progress) || request.method == .options {
@@ -159,7 +172,7 @@ public struct API: Sendable {
       }
       switch repository.look(try lookUp(for: request, about: .nothing)) {
       case .ready(let finding): return .ready(refusal(progress, finding))
-      case .later(let look): return .later { [progress] in refusal(progress, await look()) }
+      case .later(let look): return .later { refusal(progress, await look()) }
       }
     } catch {
       return .ready(fail(progress, error))
@@ -197,11 +210,8 @@ public struct API: Sendable {
     let elapsed = ContinuousClock.now - progress.start
     response.headers.append(.requestID, progress.id.description)
     response.headers.append(.openAIProcessingMilliseconds, String(elapsed.wholeMilliseconds))
-    response.headers.append(contentsOf: Self.fieldsOfAll)
-    if !progress.isForBrowsers || !response.headers.contains(.cacheControl) {
-      // What is answered may be secret and is out of date soon.
-      response.headers.append(.cacheControl, "no-store")
-    }
+    let saysIfKept = progress.isForBrowsers && response.headers.contains(.cacheControl)
+    response.headers.append(contentsOf: saysIfKept ? Self.fieldsOfAll : Self.fieldsOfMost)
     if let allowance = progress.allowance {
       response.headers.append(contentsOf: allowance.headers)
     }
@@ -223,16 +233,15 @@ public struct API: Sendable {
     _ progress: Progress, _ found: Result<Route.Match, APIError>,
     _ finding: Result<Finding, RepositoryError>?
   ) -> Answer {
-    var progress = progress
     do throws(APIError) {
-      if let finding { try admit(&progress, finding) }
+      if let finding { try admit(progress, finding) }
       let match = try found.get()
       let operation = try match.operation(for: progress.request)
       let call = try call(progress, match, operation, finding)
       switch operation.handler {
       case .atOnce(let handler): return .ready(finish(progress, try handler(self, call)))
       case .waiting(let handler):
-        return .later { [progress] in
+        return .later {
           do throws(APIError) {
             return finish(progress, try await handler(self, call))
           } catch {
@@ -262,9 +271,7 @@ public struct API: Sendable {
       throw .unknownParameter(parameter.name)
     }
     return Call(
-      id: progress.id, request: request, access: progress.access,
-      pathParameters: match.parameters, query: query,
-      isForManagement: progress.managementReach != nil,
+      progress: progress, pathParameters: match.parameters, query: query,
       stored: finding?.flatMap { $0.value } ?? .success(.nothing))
   }
 
@@ -290,7 +297,7 @@ public struct API: Sendable {
   }
 
   private func admit(
-    _ progress: inout Progress, _ finding: Result<Finding, RepositoryError>
+    _ progress: Progress, _ finding: Result<Finding, RepositoryError>
   ) throws(APIError) {
     let access = try authenticate(progress.request, finding)
     progress.access = access
@@ -316,18 +323,20 @@ public struct API: Sendable {
 
 /// One request on its way through a route.
 struct Call: Sendable {
-  let id: RequestID
-  let request: Request
-  /// What the client may do; nil where the route is open to all.
-  let access: Access?
+  fileprivate let progress: API.Progress
   /// The decoded segments that stand for the `{…}` of the route.
   let pathParameters: [String]
   /// The decoded query parameters, in the order sent.
   let query: [(name: String, value: String)]
-  /// Whether it came in at the management listener.
-  let isForManagement: Bool
   /// What was read of the thing that the request is about, as of the same moment as the key.
   let stored: Result<Finding.Value, RepositoryError>
+
+  var id: RequestID { progress.id }
+  var request: Request { progress.request }
+  /// What the client may do; nil where the route is open to all.
+  var access: Access? { progress.access }
+  /// Whether it came in at the management listener.
+  var isForManagement: Bool { progress.managementReach != nil }
 
   /// The project that the client works in.
   ///
@@ -338,9 +347,10 @@ struct Call: Sendable {
 extension Response {
   /// A JSON answer.
   init(status: HTTPResponse.Status = .ok, json: JSONBody) {
-    self.init(status: status, body: json.bytes)
-    headers.append(.contentType, "application/json")
+    self.init(status: status, headers: Self.jsonFields, body: json.bytes)
   }
+
+  private static let jsonFields: HeaderFields = [.contentType: "application/json"]
 }
 
 extension Duration {

@@ -75,6 +75,9 @@ extension API {
     else { return nil }
     var start = prefix.count
     while start < bytes.count, bytes[start] == UInt8(ascii: " ") { start += 1 }
-    return start == bytes.count ? nil : String(field.utf8.dropFirst(start))
+    guard start < bytes.count else { return nil }
+    return bytes.extracting(start...).withUnsafeBufferPointer {
+      String(decoding: $0, as: UTF8.self)
+    }
   }
 }

@@ -65,7 +65,7 @@ struct EntityTag {
 
 extension ContentHash {
   /// As a strong entity tag.
-  var entityTag: String { "\"\(self)\"" }
+  var entityTag: String { String("\"", hexadecimal: value, "\"") }
 }
 
 extension UInt8 {

@@ -23,7 +23,7 @@ struct RequestID: CustomStringConvertible, Sendable {
     hasher.combine(Self.secret)
     hasher.combine(Self.count.add(1, ordering: .relaxed).oldValue)
     let digits = UInt128(UInt64(bitPattern: Int64(hasher.finalize())))
-    description = "req_" + String(hexadecimal: digits << 64 | UInt128(Self.run))
+    description = String("req_", hexadecimal: digits << 64 | UInt128(Self.run))
   }
 
   /// The client's own id, when it sent one that may stand in a log: visible ASCII and spaces.

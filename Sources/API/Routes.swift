@@ -4,7 +4,7 @@ internal import HTTPTypes
 internal import Repository
 
 /// What one method of a path does.
-struct Operation: Sendable {
+final class Operation: Sendable {
   /// How it is answered.
   enum Handler: Sendable {
     /// By what was looked up with the API key.
@@ -29,6 +29,16 @@ struct Operation: Sendable {
   let subject: Subject
   let handler: Handler
 
+  private init(
+    method: HTTPRequest.Method, takesQuery: Bool, isTiny: Bool, subject: Subject, handler: Handler
+  ) {
+    self.method = method
+    self.takesQuery = takesQuery
+    self.isTiny = isTiny
+    self.subject = subject
+    self.handler = handler
+  }
+
   static func on(
     _ method: HTTPRequest.Method, takesQuery: Bool = false,
     _ handler: @escaping WaitingHandler
@@ -49,14 +59,16 @@ struct Operation: Sendable {
 }
 
 /// One path and what its methods do.
-struct Route: Sendable {
+final class Route: Sendable {
   /// The path, with `{…}` for a segment that is a parameter.
   let path: String
   /// Who is answered.
   let audience: Audience
   /// In the order of the `Allow` field.
   let operations: [Operation]
-  private let segments: [Segment]
+  private let bytes: [UInt8]
+  /// Where the path's segments are; nil for a parameter.
+  private let segments: [Range<Int>?]
 
   /// Who is answered on a path.
   enum Audience: Sendable {
@@ -71,11 +83,6 @@ struct Route: Sendable {
     case watchers
     /// Everybody, unless a setting says that there is no web page.
     case browsers
-  }
-
-  private enum Segment: Sendable {
-    case literal([UInt8])
-    case parameter
   }
 
   /// Every route there is.
@@ -173,9 +180,10 @@ struct Route: Sendable {
     self.path = path
     self.audience = audience
     self.operations = operations
-    segments = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map {
-      $0.hasPrefix("{") ? .parameter : .literal(Array($0.utf8))
-    }
+    bytes = Array(path.utf8)
+    segments = bytes.dropFirst().split(
+      separator: UInt8(ascii: "/"), omittingEmptySubsequences: false
+    ).map { $0.first == UInt8(ascii: "{") ? nil : $0.indices }
   }
 
   /// A route that a path belongs to.
@@ -235,7 +243,8 @@ struct Route: Sendable {
     } catch {
       throw .malformedTarget(error)
     }
-    for (index, route) in all.enumerated() {
+    for index in all.indices {
+      let route = all[index]
       if let parameters = route.parameters(in: segments) {
         return Match(route, index: index, parameters: parameters, method: request.method)
       }
@@ -250,16 +259,17 @@ struct Route: Sendable {
   /// - Returns: nil when the path is another one. A parameter is never empty.
   private func parameters(in candidate: RequestTarget.PathSegments) -> [String]? {
     guard candidate.count == segments.count else { return nil }
-    for (index, segment) in segments.enumerated() {
-      switch segment {
-      case .literal(let literal):
-        if !candidate.isSame(at: index, as: literal) { return nil }
-      case .parameter: if candidate.isEmpty(at: index) { return nil }
+    let (bytes, segments) = (bytes, segments)
+    for index in segments.indices {
+      if let literal = segments[index] {
+        guard candidate.isSame(at: index, as: bytes.span.extracting(literal)) else { return nil }
+      } else if candidate.isEmpty(at: index) {
+        return nil
       }
     }
     var parameters: [String] = []
-    for (index, segment) in segments.enumerated() {
-      if case .parameter = segment { parameters.append(candidate[index]) }
+    for index in segments.indices where segments[index] == nil {
+      parameters.append(candidate[index])
     }
     return parameters
   }

@@ -1,7 +1,8 @@
 /// Tells the content of a conversation from any other: the first 128 bits of a SHA-256 of its id and
 /// its pairs. The same content has the same hash, also after a restart or in another database.
 public struct ContentHash: Hashable, Sendable, CustomStringConvertible {
-  private let value: UInt128
+  /// The first 128 bits.
+  package let value: UInt128
 
   /// Changes when the same content is shown in another form, so that no client takes an old form of
   /// it for the new one.

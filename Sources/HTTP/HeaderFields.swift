@@ -28,8 +28,9 @@ public struct HeaderFields: @unchecked Sendable {
 
   /// Adds the fields of another block.
   public mutating func append(contentsOf other: HeaderFields) {
-    let start = makeRoom(for: other.block.header)
-    other.block.withBytes { start.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+    other.block.withBytes {
+      makeRoom(for: $0.count).copyMemory(from: $0.baseAddress!, byteCount: $0.count)
+    }
   }
 
   /// Adds a field of which the name is a token (RFC 9110, section 5.6.2). In the value a NUL or a line end
@@ -46,13 +47,22 @@ public struct HeaderFields: @unchecked Sendable {
     if let bytes = name.baseAddress { nameStart.copyMemory(from: bytes, byteCount: name.count) }
     nameStart.storeBytes(of: 0, toByteOffset: name.count, as: UInt8.self)
     let valueStart = nameStart + name.count + 1
-    for index in 0..<count {
-      let byte = value[first + index]
-      let isUnsafe = byte == 0 || byte == 10 || byte == 13
-      valueStart.storeBytes(
-        of: isUnsafe ? UInt8(ascii: " ") : byte, toByteOffset: index, as: UInt8.self)
-    }
+    let kept = UnsafeRawBufferPointer(rebasing: value[first..<end])
+    if let bytes = kept.baseAddress { valueStart.copyMemory(from: bytes, byteCount: count) }
     valueStart.storeBytes(of: 0, toByteOffset: count, as: UInt8.self)
+    guard Self.hasUnsafeByte(kept) else { return }
+    for (index, byte) in kept.enumerated() where Self.isUnsafe(byte) {
+      valueStart.storeBytes(of: UInt8(ascii: " "), toByteOffset: index, as: UInt8.self)
+    }
+  }
+
+  private static func isUnsafe(_ byte: UInt8) -> Bool { byte == 0 || byte == 10 || byte == 13 }
+
+  /// Looks at all bytes, which takes the processor less time than to stop at one.
+  private static func hasUnsafeByte(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    var found = false
+    for index in bytes.indices { found = isUnsafe(bytes[index]) || found }
+    return found
   }
 
   private static func isSpace(_ byte: UInt8) -> Bool {
@@ -63,12 +73,15 @@ public struct HeaderFields: @unchecked Sendable {
   ///
   /// - Returns: Where the new bytes are.
   private mutating func makeRoom(for count: Int) -> UnsafeMutableRawPointer {
-    let used = block.header
-    if used + count > block.capacity || !isKnownUniquelyReferenced(&block) {
-      block = block.copy(capacity: Swift.max(2 * used, used + count, HeaderBlock.usualBytes))
+    let size = block.size
+    if size.used + count > size.capacity || !isKnownUniquelyReferenced(&block) {
+      block = block.copy(
+        capacity: Swift.max(2 * size.used, size.used + count, HeaderBlock.usualBytes))
     }
-    block.header = used + count
-    return block.withUnsafeMutablePointerToElements { UnsafeMutableRawPointer($0) } + used
+    return block.withUnsafeMutablePointers { size, bytes in
+      defer { size.pointee.used += count }
+      return UnsafeMutableRawPointer(bytes) + size.pointee.used
+    }
   }
 
   /// The value of a field, or those of all fields of that name joined by commas (RFC 9110, section 5.3).
@@ -114,28 +127,45 @@ public struct HeaderFields: @unchecked Sendable {
   }
 }
 
-/// The bytes of fields, and how many are used. Of each field: the bytes of its value (4) and of its name
-/// (2), the name, NUL, the value, NUL.
-private final class HeaderBlock: ManagedBuffer<Int, UInt8> {
+/// The bytes of fields. Of each field: the bytes of its value (4) and of its name (2), the name, NUL, the
+/// value, NUL.
+///
+/// The size is read and written in place: as a property, each use of it would be noted, to find out
+/// whether two overlap (exclusive access to memory).
+private final class HeaderBlock: ManagedBuffer<HeaderBlock.Size, UInt8> {
+  struct Size {
+    /// How many bytes there are.
+    var used: Int
+    /// For how many there is room.
+    let capacity: Int
+  }
+
   static let lengthsBytes = 6
   /// Enough for the fields of most requests and answers.
   static let usualBytes = 512
 
   static func make(capacity: Int) -> HeaderBlock {
-    unsafeDowncast(create(minimumCapacity: capacity) { _ in 0 }, to: HeaderBlock.self)
+    let block = create(minimumCapacity: capacity) { _ in Size(used: 0, capacity: capacity) }
+    return unsafeDowncast(block, to: HeaderBlock.self)
   }
+
+  var size: Size { withUnsafeMutablePointerToHeader { $0.pointee } }
 
   func copy(capacity: Int) -> HeaderBlock {
     let copy = Self.make(capacity: capacity)
-    copy.header = header
-    withUnsafeMutablePointerToElements { bytes in
-      copy.withUnsafeMutablePointerToElements { $0.update(from: bytes, count: header) }
+    withUnsafeMutablePointers { size, bytes in
+      copy.withUnsafeMutablePointers { newSize, newBytes in
+        newSize.pointee.used = size.pointee.used
+        newBytes.update(from: bytes, count: size.pointee.used)
+      }
     }
     return copy
   }
 
   func withBytes<Value>(_ body: (UnsafeRawBufferPointer) -> Value) -> Value {
-    withUnsafeMutablePointerToElements { body(UnsafeRawBufferPointer(start: $0, count: header)) }
+    withUnsafeMutablePointers { size, bytes in
+      body(UnsafeRawBufferPointer(start: bytes, count: size.pointee.used))
+    }
   }
 }
 

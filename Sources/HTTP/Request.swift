@@ -1,7 +1,8 @@
 public import HTTPTypes
 
-/// One request, received as far as the server was willing to.
-public struct Request: Sendable {
+/// One request, received as far as the server was willing to. A class, since it is handed on a dozen
+/// times before it is answered.
+public final class Request: Sendable {
   /// The method, as sent: methods are case-sensitive.
   public let method: HTTPRequest.Method
   /// What is requested, still percent-encoded.

@@ -20,7 +20,9 @@ public struct RequestTarget: Sendable {
   ///   percent-encoded, and decoding the part they are in fails as it should.
   init(_ raw: UnsafePointer<CChar>) {
     let bytes = UnsafeRawBufferPointer(start: raw, count: strlen(raw))
-    if bytes.allSatisfy({ $0 < 0x80 }) || String(validatingCString: raw) != nil {
+    var bits: UInt8 = 0
+    for index in bytes.indices { bits |= bytes[index] }
+    if bits < 0x80 || String(validatingCString: raw) != nil {
       self.init(Array(bytes))
     } else {
       let text = bytes.map { byte in
@@ -78,21 +80,19 @@ public struct RequestTarget: Sendable {
     private var bytes: [UInt8]
     private var ranges: [Range<Int>] = []
 
-    fileprivate init(_ bytes: [UInt8], in path: Range<Int>) throws(PercentDecodingError) {
+    fileprivate init(_ bytes: [UInt8], in range: Range<Int>) throws(PercentDecodingError) {
       self.bytes = bytes
       ranges.reserveCapacity(6)
       let slash = UInt8(ascii: "/")
-      var start = path.lowerBound
-      if !path.isEmpty, bytes[start] == slash { start += 1 }
-      var isEncoded = false
-      for index in start..<path.upperBound {
-        isEncoded = isEncoded || bytes[index] == UInt8(ascii: "%")
-        guard bytes[index] == slash else { continue }
-        ranges.append(start..<index)
-        start = index + 1
+      let path = bytes.span.extracting(..<range.upperBound)
+      var start = range.lowerBound
+      if !range.isEmpty, path[start] == slash { start += 1 }
+      while let count = path.extracting(start...).firstIndex(of: slash) {
+        ranges.append(start..<start + count)
+        start += count + 1
       }
-      ranges.append(start..<path.upperBound)
-      if isEncoded { try decode() }
+      ranges.append(start..<path.count)
+      if path.firstIndex(of: UInt8(ascii: "%")) != nil { try decode() }
     }
 
     private mutating func decode() throws(PercentDecodingError) {
@@ -116,8 +116,11 @@ public struct RequestTarget: Sendable {
     public func isEmpty(at index: Int) -> Bool { ranges[index].isEmpty }
 
     /// Whether a segment has these bytes.
-    public func isSame(at index: Int, as other: [UInt8]) -> Bool {
-      bytes[ranges[index]].elementsEqual(other)
+    public func isSame(at index: Int, as other: Span<UInt8>) -> Bool {
+      guard ranges[index].count == other.count else { return false }
+      let bytes = bytes.span.extracting(ranges[index])
+      for index in bytes.indices where bytes[index] != other[index] { return false }
+      return true
     }
   }
 
@@ -209,7 +212,10 @@ extension String {
 
 extension Span<UInt8> {
   fileprivate func firstIndex(of byte: UInt8) -> Int? {
-    for index in indices where self[index] == byte { return index }
-    return nil
+    withUnsafeBytes { bytes in
+      guard let start = bytes.baseAddress, let found = memchr(start, Int32(byte), bytes.count)
+      else { return nil }
+      return UnsafeRawPointer(found) - start
+    }
   }
 }
