@@ -19,10 +19,19 @@ extension RetentionRule {
     }
     var parameters = try Self.parameters(parts.count == 2 ? String(parts[1]) : "")
     let project = try Self.take("project", from: &parameters)
+    if let project, !Self.canBeProject(project) {
+      throw RetentionTextError(words: "has 'project=\(project)', which no project can be named")
+    }
     let age = try Self.seconds("age", from: &parameters)
     let idle = try Self.seconds("idle", from: &parameters)
     if let other = parameters.first(where: { !$0.name.hasPrefix("metadata") }) {
       throw RetentionTextError(words: "has the unknown parameter '\(other.name)'")
+    }
+    let lists = ["metadata_exists", "metadata_absent"]
+    if let list = parameters.first(where: { parameter in
+      parameter.value.isEmpty && lists.contains { parameter.name.hasPrefix($0) }
+    }) {
+      throw RetentionTextError(words: "has '\(list.name)' without a key")
     }
     let query: ConversationQuery
     do {
@@ -43,12 +52,38 @@ extension RetentionRule {
 
   private typealias Parameter = (name: String, value: String)
 
+  /// Names and values, decoded. What could be taken for something else than it is is refused, since a
+  /// `keep` rule for another value than was meant keeps nothing.
   private static func parameters(_ query: String) throws(RetentionTextError) -> [Parameter] {
+    guard !query.unicodeScalars.contains(where: isInvisible) else {
+      throw RetentionTextError(words: "has an invisible character; write it percent-encoded")
+    }
+    guard !query.utf8.contains(UInt8(ascii: "+")) else {
+      throw RetentionTextError(words: "has a '+'; write %2B for a plus sign, or %20 for a space")
+    }
+    if let part = query.utf8.split(separator: UInt8(ascii: "&")).first(where: {
+      !$0.contains(UInt8(ascii: "="))
+    }) {
+      throw RetentionTextError(words: "has '\(Substring(part))' without '=' and a value")
+    }
     do {
       return try RequestTarget("/?" + query).queryParameters()
     } catch {
       throw RetentionTextError(words: "has '\(error.sequence)', which is no percent-encoded UTF-8")
     }
+  }
+
+  /// Whether it is a control character, a space, or a character that only changes how others look.
+  private static func isInvisible(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator, .spaceSeparator: true
+    default: false
+    }
+  }
+
+  /// Whether a project can have the name: 1 to 64 visible ASCII characters.
+  private static func canBeProject(_ name: String) -> Bool {
+    (1...64).contains(name.utf8.count) && name.utf8.allSatisfy { (0x21...0x7e).contains($0) }
   }
 
   private static func take(

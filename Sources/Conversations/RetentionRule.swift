@@ -4,7 +4,7 @@ public struct RetentionRule: Sendable, CustomStringConvertible {
   public enum Action: String, Sendable, CaseIterable {
     /// It is deleted.
     case delete
-    /// It stays, whatever other rules say.
+    /// It is never deleted by a rule.
     case keep
   }
 
@@ -74,9 +74,9 @@ public struct RetentionRule: Sendable, CustomStringConvertible {
 
 /// What is wrong with a rule.
 public enum RetentionRuleError: Error, Equatable, Sendable {
-  /// It deletes, and says of no age.
+  /// It deletes, and names no age.
   case withoutAge
-  /// It keeps, and says not what.
+  /// It keeps, and does not say which conversations.
   case withoutCondition
 }
 
@@ -84,7 +84,8 @@ public enum RetentionRuleError: Error, Equatable, Sendable {
 public struct RetentionRules: Sendable {
   /// Those that delete, in the order given.
   public let deletions: [RetentionRule]
-  private let keeps: [RetentionRule]
+  /// Those that keep, in the order given.
+  public let keeps: [RetentionRule]
 
   /// - Parameter rules: In the order given.
   public init(_ rules: [RetentionRule] = []) {
@@ -92,22 +93,39 @@ public struct RetentionRules: Sendable {
     keeps = rules.filter { $0.action == .keep }
   }
 
-  /// The place in `deletions` of the first rule that deletes a conversation; nil when it stays.
+  /// The rules that a conversation matches; nil when no rule would delete it.
   ///
   /// - Parameters:
   ///   - project: The name of its project.
   ///   - now: Unix microseconds.
-  public func deletion(
+  public func match(
     of listed: ListedConversation, inProjectNamed project: String, now: Int64
-  ) -> Int? {
+  ) -> RetentionMatch? {
     func isAbout(_ rule: RetentionRule) -> Bool {
       rule.isAbout(projectNamed: project) && rule.isFulfilled(by: listed, now: now)
     }
-    guard let index = deletions.firstIndex(where: isAbout), !keeps.contains(where: isAbout) else {
-      return nil
-    }
-    return index
+    guard let deletion = deletions.firstIndex(where: isAbout) else { return nil }
+    return RetentionMatch(deletion: deletion, keep: keeps.firstIndex(where: isAbout))
   }
+
+  /// Whether a conversation is to be deleted.
+  ///
+  /// - Parameters:
+  ///   - project: The name of its project.
+  ///   - now: Unix microseconds.
+  public func delete(
+    _ listed: ListedConversation, inProjectNamed project: String, now: Int64
+  ) -> Bool {
+    match(of: listed, inProjectNamed: project, now: now).map { $0.keep == nil } ?? false
+  }
+}
+
+/// The rules that a conversation matches.
+public struct RetentionMatch: Equatable, Sendable {
+  /// The place in `RetentionRules.deletions` of the first rule that would delete it.
+  public let deletion: Int
+  /// The place in `RetentionRules.keeps` of the first rule that keeps it; nil when it is deleted.
+  public let keep: Int?
 }
 
 extension RetentionRule {
@@ -122,16 +140,14 @@ extension RetentionRule {
     // Nothing was active before it was created.
     let seconds = max(ageSeconds ?? 0, idleSeconds ?? 0)
     query.createdBefore = max(0, now / 1_000_000 - seconds + 1)
-    // Without conditions the order of activity is a range of one index.
-    if query.conditions.isEmpty, idleSeconds != nil { query.orderBy = .lastActivity }
+    // `isBehind` ends it then, so that what is active is not read.
+    if idleSeconds != nil { query.orderBy = .lastActivity }
     return query
   }
 
-  /// Whether the rule needs nothing that comes after this conversation in its query.
+  /// Whether all that follows this conversation in the rule's query is too active for the rule.
   public func isBehind(_ listed: ListedConversation, now: Int64) -> Bool {
-    guard query.conditions.isEmpty, let idleSeconds, let activity = listed.activity else {
-      return false
-    }
+    guard let idleSeconds, let activity = listed.activity else { return false }
     return activity.lastMicroseconds > now - idleSeconds * 1_000_000
   }
 }

@@ -8,7 +8,7 @@ public struct PostgreSQLProjects: ~Copyable {
   private var connection: Connection
   private let now: Int64
 
-  /// How long a count of all conversations may take.
+  /// How long a count of all conversations, or a deletion of large ones, may take.
   private static let counting = Duration.seconds(3600)
 
   /// Connects to a database that is migrated.
@@ -53,24 +53,39 @@ public struct PostgreSQLProjects: ~Copyable {
     _ name: String, progress: (Int) -> Void = { _ in }
   ) throws(PostgreSQLProjectsError) -> ProjectDeletion {
     let project = try find(name)
-    let keyCount = try revokeKeys(of: project)
-    let revokedAt = ContinuousClock.now
+    var keyCount = try revokeKeys(of: project)
     var count = 0
+    var newName: String?
+    while newName == nil {
+      try deleteConversations(of: project, &count, progress)
+      // What was let in before the keys were revoked.
+      Self.sleep(DeletionSlice.underWay)
+      try deleteConversations(of: project, &count, progress)
+      if let end = try rename(project) {
+        newName = end.newName
+        keyCount += end.keyCount
+      }
+    }
+    // And what has waited for a lock, or for the database, until now.
+    Self.sleep(DeletionSlice.underWay)
+    keyCount += try revokeKeys(of: project)
+    try deleteConversations(of: project, &count, progress)
+    return ProjectDeletion(newName: newName!, conversationCount: count, keyCount: keyCount)
+  }
+
+  /// - Parameter count: How many were deleted, which becomes more.
+  private mutating func deleteConversations(
+    of project: Int64, _ count: inout Int, _ progress: (Int) -> Void
+  ) throws(PostgreSQLProjectsError) {
     while true {
       let begin = ContinuousClock.now
       let deleted = try inTransaction { projects throws(PostgreSQLProjectsError) in
         try projects.deleteSlice(of: project)
       }
+      guard deleted > 0 else { return }
       count += deleted
-      if deleted > 0 {
-        progress(count)
-        Self.sleep(ContinuousClock.now - begin + DeletionSlice.pause)
-      } else if keyCount > 0, .now < revokedAt + DeletionSlice.underWay {
-        Self.sleep(revokedAt + DeletionSlice.underWay - .now)
-      } else if let end = try rename(project) {
-        return ProjectDeletion(
-          newName: end.newName, conversationCount: count, keyCount: keyCount + end.keyCount)
-      }
+      progress(count)
+      Self.sleep(ContinuousClock.now - begin + DeletionSlice.pause)
     }
   }
 
@@ -124,7 +139,7 @@ public struct PostgreSQLProjects: ~Copyable {
       ) {
         $0.add(project)
         $0.add(byteas: (0..<count).map { rows.bytes($0, 0) })
-      })
+      }, within: Self.counting)
     return count
   }
 

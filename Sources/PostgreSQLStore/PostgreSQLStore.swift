@@ -177,7 +177,17 @@ public final class PostgreSQLStore: Store {
   public func conversations(
     _ query: ConversationQuery, in project: ProjectID
   ) async throws(RepositoryError) -> ConversationPage {
-    try await self.query { session throws(RepositoryError) in
+    try await conversations(query, in: project, within: nil)
+  }
+
+  /// Reads a page as `conversations(_:in:)` does.
+  ///
+  /// - Parameter timeout: How long it may take, at most; nil for what the settings say.
+  /// - Throws: `.cursorNotFound`, `.queryTimeout`, also when the task is cancelled.
+  public func conversations(
+    _ query: ConversationQuery, in project: ProjectID, within timeout: Duration?
+  ) async throws(RepositoryError) -> ConversationPage {
+    try await self.query(within: timeout) { session throws(RepositoryError) in
       guard let reader = ConversationReader(query, in: project, on: session) else {
         return ConversationPage()
       }
@@ -215,22 +225,33 @@ public final class PostgreSQLStore: Store {
     }
   }
 
-  /// Runs a query on a lane of its own.
+  /// Runs a query on a lane of its own. It has to end when the task is cancelled.
+  ///
+  /// - Parameter timeout: How long it may take; nil for what the settings say, which is also how long
+  ///   each of its statements may take.
   func query<Value: Sendable>(
+    within timeout: Duration? = nil,
     _ body: @escaping @Sendable (QuerySession) throws(RepositoryError) -> Value
   ) async throws(RepositoryError) -> Value {
-    let timeout = Duration.milliseconds(settings.shared.queryTimeoutMilliseconds)
-    let deadline = ContinuousClock.now + timeout
-    let result: Result<Value, RepositoryError> = await withCheckedContinuation { continuation in
-      let query = Query(
-        run: { session in
-          var result: Result<Value, RepositoryError>
-          repeat {
-            result = Result { () throws(RepositoryError) in try body(session) }
-          } while result.isUnreachable && session.isBackAfterLoss
-          continuation.resume(returning: result)
-        }, refuse: { continuation.resume(returning: .failure($0)) }, deadline: deadline)
-      if queries.add(query) != nil { query.refuse(.unavailable(.closed)) }
+    let statementTimeout = Duration.milliseconds(settings.shared.queryTimeoutMilliseconds)
+    let deadline = ContinuousClock.now + (timeout ?? statementTimeout)
+    let cancellation = CutOff()
+    let result: Result<Value, RepositoryError> = await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let query = Query(
+          run: { session in
+            var result: Result<Value, RepositoryError>
+            repeat {
+              result = Result { () throws(RepositoryError) in try body(session) }
+            } while result.isUnreachable && session.isBackAfterLoss
+            continuation.resume(returning: result)
+          }, refuse: { continuation.resume(returning: .failure($0)) }, deadline: deadline,
+          statementTimeout: statementTimeout,
+          isCancelled: { cancellation.isOver.load(ordering: .relaxed) })
+        if queries.add(query) != nil { query.refuse(.unavailable(.closed)) }
+      }
+    } onCancel: {
+      cancellation.isOver.store(true, ordering: .relaxed)
     }
     if case .failure(.queryTimeout) = result, isCutOff.isOver.load(ordering: .relaxed) {
       // An end that is not the query's own: another server may answer it.

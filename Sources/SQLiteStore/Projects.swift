@@ -69,21 +69,36 @@ public struct Projects: ~Copyable {
       keyCount = try revokeKeys(of: project)
       return project
     }
-    let revokedAt = ContinuousClock.now
     var count = 0
+    var newName: String?
+    while newName == nil {
+      try deleteConversations(of: project, &count, progress)
+      // What was let in before the keys were revoked.
+      Self.sleep(DeletionSlice.underWay)
+      try deleteConversations(of: project, &count, progress)
+      if let end = try rename(project) {
+        newName = end.newName
+        keyCount += end.keyCount
+      }
+    }
+    // And what has waited for a lock, or for the database, until now.
+    Self.sleep(DeletionSlice.underWay)
+    keyCount += try inTransaction { () throws(ProjectsError) in try revokeKeys(of: project) }
+    try deleteConversations(of: project, &count, progress)
+    return ProjectDeletion(newName: newName!, conversationCount: count, keyCount: keyCount)
+  }
+
+  /// - Parameter count: How many were deleted, which becomes more.
+  private func deleteConversations(
+    of project: ProjectID, _ count: inout Int, _ progress: (Int) -> Void
+  ) throws(ProjectsError) {
     while true {
       let begin = ContinuousClock.now
       let deleted = try inTransaction { () throws(ProjectsError) in try deleteSlice(of: project) }
+      guard deleted > 0 else { return }
       count += deleted
-      if deleted > 0 {
-        progress(count)
-        Self.sleep(ContinuousClock.now - begin + DeletionSlice.pause)
-      } else if keyCount > 0, .now < revokedAt + DeletionSlice.underWay {
-        Self.sleep(revokedAt + DeletionSlice.underWay - .now)
-      } else if let end = try rename(project) {
-        return ProjectDeletion(
-          newName: end.newName, conversationCount: count, keyCount: keyCount + end.keyCount)
-      }
+      progress(count)
+      Self.sleep(ContinuousClock.now - begin + DeletionSlice.pause)
     }
   }
 

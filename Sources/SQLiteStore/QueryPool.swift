@@ -21,6 +21,11 @@ final class QueryPool: Sendable {
 
   private typealias Query = @Sendable (Lane) -> Void
 
+  /// Whether the task that waits for a query was cancelled.
+  private final class Cancellation: Sendable {
+    let isOver = Atomic(false)
+  }
+
   /// One thread with its reader.
   ///
   /// `@unchecked Sendable` because `reader` is touched by blocks of the serial queue alone. A
@@ -46,23 +51,32 @@ final class QueryPool: Sendable {
     state = Mutex(State(idle: lanes))
   }
 
-  /// Runs `body` on one of the threads.
+  /// Runs `body` on one of the threads. It has to end when the task is cancelled.
   ///
-  /// - Parameter body: Gets a reader, and a function that tells when it has to end.
+  /// - Parameters:
+  ///   - timeout: How long it may take; nil for what the pool allows.
+  ///   - body: Gets a reader, and a function that tells when it has to end.
   func run<T: Sendable>(
+    within timeout: Duration? = nil,
     _ body: @escaping @Sendable (QueryReader, () -> Bool) throws(RepositoryError) -> T
   ) async throws(RepositoryError) -> T {
-    let deadline = ContinuousClock.now + timeout
-    let result = await withCheckedContinuation { continuation in
-      enqueue { lane in
-        let result = Result { () throws(RepositoryError) in
-          let reader = try self.reader(of: lane)
-          return try body(reader) {
-            ContinuousClock.now >= deadline || self.isCutOff.load(ordering: .relaxed)
+    let deadline = ContinuousClock.now + (timeout ?? self.timeout)
+    let cancellation = Cancellation()
+    let result = await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        enqueue { lane in
+          let result = Result { () throws(RepositoryError) in
+            let reader = try self.reader(of: lane)
+            return try body(reader) {
+              ContinuousClock.now >= deadline || cancellation.isOver.load(ordering: .relaxed)
+                || self.isCutOff.load(ordering: .relaxed)
+            }
           }
+          continuation.resume(returning: result)
         }
-        continuation.resume(returning: result)
       }
+    } onCancel: {
+      cancellation.isOver.store(true, ordering: .relaxed)
     }
     if case .failure(.queryTimeout) = result, isCutOff.load(ordering: .relaxed) {
       // An end that is not the query's own: the next server may answer it.

@@ -152,7 +152,17 @@ public final class SQLiteStore: Store {
   public func conversations(
     _ query: ConversationQuery, in project: ProjectID
   ) async throws(RepositoryError) -> ConversationPage {
-    try await queries.run { reader, isOver throws(RepositoryError) in
+    try await conversations(query, in: project, within: nil)
+  }
+
+  /// Reads a page as `conversations(_:in:)` does.
+  ///
+  /// - Parameter timeout: How long it may take, at most; nil for what the settings say.
+  /// - Throws: `.cursorNotFound`, `.queryTimeout`, also when the task is cancelled.
+  public func conversations(
+    _ query: ConversationQuery, in project: ProjectID, within timeout: Duration?
+  ) async throws(RepositoryError) -> ConversationPage {
+    try await queries.run(within: timeout) { reader, isOver throws(RepositoryError) in
       try reader.page(query, in: project, isOver: isOver)
     }
   }

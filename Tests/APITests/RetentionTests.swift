@@ -60,9 +60,15 @@ import Testing
     // Whoever looks with a clock that is ahead deletes nothing more: the store's clock decides.
     let now = clock.seconds + 1000 * Self.day
     var found: [Int: [ConversationID]] = [:]
-    try await Retention(rules(texts), now: clock.seconds * 1_000_000).find(in: store) {
+    var kept: [Int] = []
+    let retention = Retention(try rules(texts), now: clock.seconds * 1_000_000)
+    try await retention.find(in: store, whenKept: { kept.append($0) }) {
       found[$0, default: []] += $2.map(\.conversation.id)
     }
+    #expect(kept.sorted() == [0, 1])
+    let misspelt = try rules(["keep?project=slaes", "keep?project=sales", "delete?age=1d"])
+    let without = try await Retention(misspelt).rulesWithoutProject(in: store)
+    #expect(without.map(\.description) == ["keep?project=slaes"])
     #expect(found.mapValues(Set.init) == [0: [old, sold], 1: [idle], 2: [active]])
     let counts = try await run(texts, on: store, now: now)
     #expect(counts.values.reduce(0, +) == 4)

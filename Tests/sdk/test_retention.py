@@ -2,13 +2,13 @@
 
 import json
 import signal
+import time
 
 import pytest
 
 from metrics import Metrics
 
 RULES = "CONVERSATIOND_RETENTION_RULES"
-INTERVAL = {"CONVERSATIOND_RETENTION_INTERVAL_SECONDS": "1"}
 OLD = {"metadata": {"env": "test"}}
 KEPT = {"metadata": {"env": "test", "hold": "a b"}}
 LIVE = {"metadata": {"env": "live"}}
@@ -37,10 +37,10 @@ def test_a_server_deletes_by_its_rules_and_a_dry_run_says_so_before(
         start, dry_run, wait_until, tmp_path):
     file = tmp_path / "settings.yaml"
     file.write_text("retention:\n  rules: []\n")
-    server = start("--config", file, environment=INTERVAL)
+    server = start("--config", file)
     ids = create(server, OLD, KEPT, LIVE, OLD)
-    rules = ["delete?age=1s&metadata[env]=test", "keep?metadata[hold]=a%20b", "delete?idle=1w"]
-    environment = {RULES: " ".join(rules)}
+    rules = ["delete?age=1s&metadata[env]=test", "delete?idle=1w", "keep?metadata[hold]=a%20b"]
+    environment = {RULES: "\t".join(rules) + "\n"}
 
     def found():
         result = dry_run("--dry-run", "--json", environment=environment)
@@ -49,16 +49,19 @@ def test_a_server_deletes_by_its_rules_and_a_dry_run_says_so_before(
 
     # Until they are a second old.
     wait_until(lambda: found()[0]["conversations"] == 2)
-    assert found() == [{"rule": rules[0], "conversations": 2}, {"rule": rules[2], "conversations": 0}]
+    assert found() == [
+        {"action": rule.split("?")[0], "rule": rule, "conversations": count}
+        for rule, count in zip(rules, [2, 0, 1])]
     shown = dry_run("--dry-run", "--ids", environment=environment)
     assert shown.stdout.splitlines() == [f"{ids[0]} default", f"{ids[3]} default"]
     shown = dry_run("--dry-run", environment=environment)
     assert [line.split() for line in shown.stdout.splitlines()] == [
-        ["RULE", "CONVERSATIONS"], [rules[0], "2"], [rules[2], "0"]]
+        ["RULE", "CONVERSATIONS"], [rules[0], "2"], [rules[1], "0"], [rules[2], "1"]]
     assert statuses(server, ids) == 4 * [200]
 
-    file.write_text(
-        "retention:\n  rules:\n" + "".join(f"    - {rule}\n" for rule in rules))
+    # The server's clock of deletions may be a second behind. Its next round would be in an hour.
+    time.sleep(1)
+    file.write_text("retention:\n  rules: >\n" + "".join(f"    {rule}\n" for rule in rules))
     server.send(signal.SIGHUP)
     wait_until(lambda: statuses(server, ids) == [404, 200, 200, 404])
     wait_until(lambda: "retention deleted conversations" in server.log())
@@ -75,6 +78,16 @@ def test_without_rules_nothing_goes(dry_run, server):
     assert "a server deletes by the rules" in dry_run().stderr
     assert dry_run().returncode == 64
     assert dry_run("--dry-run", "--json", "--ids").returncode == 64
+
+
+def test_a_project_that_does_not_exist_is_named(start, dry_run, wait_until, tmp_path):
+    file = tmp_path / "settings.yaml"
+    file.write_text("retention:\n  rules: |\n    keep?project=slaes\n    delete?age=1d\n")
+    server = start("--config", file)
+    wait_until(lambda: "names a project that does not exist" in server.log())
+    result = dry_run("--dry-run", environment={RULES: "keep?project=slaes delete?age=1d"})
+    assert "no project is named as in the rule 'keep?project=slaes'" in result.stderr
+    assert server.stop() == 0
 
 
 def test_a_rule_that_is_wrong_is_named(refused):

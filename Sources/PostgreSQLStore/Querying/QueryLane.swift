@@ -8,6 +8,10 @@ struct Query: LaneRequest {
   let run: @Sendable (QuerySession) -> Void
   let refuse: @Sendable (RepositoryError) -> Void
   let deadline: ContinuousClock.Instant
+  /// How long a statement of it, or the server to come back, is waited for.
+  let statementTimeout: Duration
+  /// Whether nobody waits for it any more.
+  let isCancelled: @Sendable () -> Bool
 
   var resources: [Never] { [] }
   var bytes: Int { 0 }
@@ -18,19 +22,24 @@ struct QuerySession {
   fileprivate let connection: LaneConnection
   /// When the query has to end.
   let deadline: ContinuousClock.Instant
+  fileprivate let statementTimeout: Duration
   fileprivate let isCutOff: @Sendable () -> Bool
   fileprivate var isInSnapshot = false
 
   /// - Parameters:
   ///   - connection: One that is open.
   ///   - deadline: When the query has to end.
+  ///   - statementTimeout: How long one statement, or the server to come back, is waited for, if the
+  ///     deadline is later.
   ///   - isCutOff: Whether it has to end before.
   init(
     _ connection: LaneConnection, deadline: ContinuousClock.Instant,
+    statementTimeout: Duration = .seconds(3600),
     isCutOff: @escaping @Sendable () -> Bool = { false }
   ) {
     self.connection = connection
     self.deadline = deadline
+    self.statementTimeout = statementTimeout
     self.isCutOff = isCutOff
   }
 
@@ -42,7 +51,7 @@ struct QuerySession {
   var isBackAfterLoss: Bool {
     guard !connection.isOpen, !isOver else { return false }
     do {
-      try connection.open(until: deadline)
+      try connection.open(until: min(deadline, .now + statementTimeout))
       return true
     } catch {
       return false
@@ -55,7 +64,7 @@ struct QuerySession {
   func run(_ calls: [Call]) throws(RepositoryError) -> [Rows] {
     guard !isOver else { throw .queryTimeout }
     do {
-      let left = ContinuousClock.now.duration(to: deadline)
+      let left = min(statementTimeout, ContinuousClock.now.duration(to: deadline))
       return try connection.run(calls, within: max(Patience.answering, left + .seconds(5)))
     } catch {
       if error.kind == .cancelled { throw .queryTimeout }
@@ -109,9 +118,11 @@ final class QueryLane: @unchecked Sendable {
         continue
       }
       do {
-        try connection.open(until: query.deadline)
+        try connection.open(until: min(query.deadline, .now + query.statementTimeout))
         query.run(
-          QuerySession(connection, deadline: query.deadline, isCutOff: isCutOff))
+          QuerySession(
+            connection, deadline: query.deadline, statementTimeout: query.statementTimeout
+          ) { [isCutOff] in isCutOff() || query.isCancelled() })
       } catch {
         health.failed(.reading, error.asRepositoryError)
         query.refuse(error.asRepositoryError)

@@ -4,14 +4,23 @@ import Repository
 import SQLiteStore
 
 extension Database {
+  /// What the rules of retention would do now.
+  struct RetentionPreview: Sendable {
+    /// How many conversations each rule would delete.
+    var deletions: [Int]
+    /// How many conversations that would be deleted otherwise each rule keeps.
+    var keeps: [Int]
+    /// The rules that name a project that does not exist.
+    var withoutProject: [RetentionRule] = []
+  }
+
   /// Finds what the rules of retention would delete now.
   ///
   /// - Parameter whenFound: Called with a project and some of its conversations.
-  /// - Returns: How many conversations each rule would delete.
   func findOld(
     _ rules: RetentionRules, _ settings: Settings,
     whenFound: @escaping @Sendable (NamedProject, [ListedConversation]) -> Void
-  ) throws(Failure) -> [Int] {
+  ) throws(Failure) -> RetentionPreview {
     switch self {
     case .sqlite(let path):
       let source: SQLiteReading
@@ -37,15 +46,19 @@ extension Database {
   private func find(
     _ rules: RetentionRules, in source: any ConversationSource,
     _ whenFound: @escaping @Sendable (NamedProject, [ListedConversation]) -> Void
-  ) throws(Failure) -> [Int] {
-    let result = waitFor { () -> Result<[Int], RepositoryError> in
-      var counts = rules.deletions.map { _ in 0 }
+  ) throws(Failure) -> RetentionPreview {
+    let result = waitFor { () -> Result<RetentionPreview, RepositoryError> in
+      var preview = RetentionPreview(
+        deletions: rules.deletions.map { _ in 0 }, keeps: rules.keeps.map { _ in 0 })
       do throws(RepositoryError) {
-        try await Retention(rules).find(in: source) { rule, project, found in
-          counts[rule] += found.count
+        let retention = Retention(rules)
+        preview.withoutProject = try await retention.rulesWithoutProject(in: source)
+        try await retention.find(in: source, whenKept: { preview.keeps[$0] += 1 }) {
+          rule, project, found in
+          preview.deletions[rule] += found.count
           whenFound(project, found)
         }
-        return .success(counts)
+        return .success(preview)
       } catch {
         return .failure(error)
       }

@@ -16,7 +16,8 @@ struct ServerService: Sendable {
   private static let managementDrainTimeout = Duration.seconds(1)
   /// How often it is told that connections are refused, at most, and looked at.
   private static let refusalsInterval = (told: Duration.seconds(60), looked: Duration.seconds(1))
-  /// How often old idempotency keys are looked for and uses of API keys written down, at least.
+  /// How often projects are counted; and old idempotency keys looked for and uses of API keys written
+  /// down, at least.
   private static let upkeepInterval = Duration.seconds(60)
 
   /// What to show first; nil serves plain HTTP.
@@ -50,13 +51,18 @@ struct ServerService: Sendable {
     let server = try start(on: socket, api, counts)
     await announce(server, authorities)
     manager.tellReady()
+    let (changes, rulesChanged) = AsyncStream.makeStream(
+      of: Void.self, bufferingPolicy: .bufferingNewest(1))
     let tasks = [
       Task { await tellOfRefusals(counts) }, Task { await giveSignsOfLife(of: server) },
-      Task { for await _ in signals.hangUps { readAgain(reload, for: server, api) } },
+      Task {
+        for await _ in signals.hangUps { readAgain(reload, for: server, api, rulesChanged) }
+      },
     ]
     let retention = RetentionService(repository: repository, metrics: metrics, logger: logger)
     let upkeep = [
-      Task { await keepUp() }, Task { await retention.run { reload.settings } },
+      Task { await keepUp() }, Task { await countProjects() },
+      Task { await retention.run(restartingAt: changes) { reload.settings } },
     ]
     for await _ in signals.stops { break }
     await self.drain(drain, for: .seconds(reload.settings.drainSeconds))
@@ -124,7 +130,6 @@ struct ServerService: Sendable {
           level: problem.isUrgent ? .error : .warning, "\(problem.message)",
           metadata: ["cause": "\(problem.cause)"])
       }
-      await countProjects()
       do {
         try await Task.sleep(for: min(Self.upkeepInterval, retention))
       } catch {
@@ -163,11 +168,17 @@ struct ServerService: Sendable {
   }
 
   /// Reads the settings again, and then the certificate. What cannot be used leaves the old in place.
-  private func readAgain(_ reload: Reload, for server: Server, _ api: ServedAPI) {
+  ///
+  /// - Parameter rulesChanged: Gets a word when the settings of retention have changed.
+  private func readAgain(
+    _ reload: Reload, for server: Server, _ api: ServedAPI,
+    _ rulesChanged: AsyncStream<Void>.Continuation
+  ) {
     manager.tellReloading()
     defer { manager.tellReady() }
     do {
       let changes = try reload.perform()
+      if changes.contains(where: { $0.key.hasPrefix("retention.") }) { rulesChanged.yield() }
       let hasCertificate = readCertificateAgain(reload.settings.tls, for: server)
       let told = changes.filter { hasCertificate || !$0.isDone || !$0.key.hasPrefix("tls.") }
       for change in told { log(change) }
@@ -227,12 +238,20 @@ struct ServerService: Sendable {
     }
   }
 
+  /// Counts what is in each project, again and again, until it is cancelled.
   private func countProjects() async {
     guard settings.countsProjects, settings.managementAddress != nil else { return }
-    do {
-      metrics.count(try await repository.projectCounts())
-    } catch {
-      logger.warning("the projects were not counted", metadata: ["cause": "\(error)"])
+    while !Task.isCancelled {
+      do {
+        let counts = try await repository.projectCounts()
+        // A count that was cancelled is not whole.
+        if !Task.isCancelled { metrics.count(counts) }
+      } catch {
+        if !Task.isCancelled {
+          logger.warning("the projects were not counted", metadata: ["cause": "\(error)"])
+        }
+      }
+      try? await Task.sleep(for: Self.upkeepInterval)
     }
   }
 

@@ -253,8 +253,8 @@ struct Setting: Sendable {
   /// What the names of all of our environment variables begin with.
   static let environmentPrefix = "CONVERSATIOND_"
 
-  /// What stands between spaces.
+  /// What stands between white space, such as the line breaks of a folded text in YAML.
   static func words(_ value: String) -> [String] {
-    value.split(separator: " ").map(String.init)
+    value.unicodeScalars.split { $0.properties.isWhitespace }.map { String($0) }
   }
 }
