@@ -19,6 +19,8 @@ enum BodyError: Error, Sendable {
   case wrongType(String, expected: JSON.Kind, JSON.Kind)
   /// An array has not as many elements as another.
   case wrongCount(String, expected: Int, Int)
+  /// The lines of an import are more than one request may bring.
+  case tooManyLines(Int)
   /// The name of an API key cannot be one.
   case keyName(APIKeyNameError)
   /// `metadata` is neither an object nor null.
@@ -65,6 +67,12 @@ extension ErrorResponse {
         "Invalid '\(name)': expected an array with length \(expected), but got an array with length "
           + "\(count) instead.",
         param: name, code: "invalid_value")
+    case .tooManyLines(let most):
+      self.init(
+        .badRequest,
+        "Too many lines: a request takes at most \(most). Send them in several requests, in their "
+          + "order.",
+        code: "array_above_max_length")
     case .keyName(.tooLong(let length)):
       self.init(
         .badRequest,

@@ -37,8 +37,18 @@ public enum ExportLine {
       writer.integer(item.createdAt)
     }
     writer.raw(record.hasMore ? #"],"has_more":true}"# : "]}")
-    writer.raw("\n")
+    let start = bytes.count
     bytes.append(contentsOf: writer.bytes)
+    // Items that somebody has inserted by hand may have several lines. In JSON a line can only end
+    // where white space may stand.
+    for index in start..<bytes.count where Self.endsLine(bytes[index]) {
+      bytes[index] = UInt8(ascii: " ")
+    }
+    bytes.append(UInt8(ascii: "\n"))
+  }
+
+  private static func endsLine(_ byte: UInt8) -> Bool {
+    byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r")
   }
 
   /// Reads a line.

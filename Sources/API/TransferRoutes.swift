@@ -52,18 +52,7 @@ extension API {
     guard case .bytes(let bytes) = call.request.body else {
       preconditionFailure("other bodies were refused")
     }
-    let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-    var records: [ConversationRecord] = []
-    var numbers: [Int] = []
-    let reader = itemReader
-    for (index, line) in lines.enumerated() where !line.allSatisfy({ $0 <= 0x20 }) {
-      do throws(APIError) {
-        records.append(try ExportLine.record(of: Array(line), reader))
-      } catch {
-        throw .line(index + 1, error)
-      }
-      numbers.append(index + 1)
-    }
+    let (records, numbers) = try records(of: bytes)
     do throws(RepositoryError) {
       let outcomes = try await repository.importRecords(
         records, mintsIDs: mintsIDs, in: call.project)
@@ -72,6 +61,44 @@ extension API {
       guard case .laterThanNow(let index) = error else { throw .repository(error) }
       throw .line(numbers[index], .repository(error))
     }
+  }
+
+  /// How many conversations a request may bring: more than an answer of an export has.
+  static let importedMax = 40_000
+
+  /// Reads the lines of an import, and tells the number of each that is not empty.
+  private func records(
+    of bytes: [UInt8]
+  ) throws(APIError) -> (records: [ConversationRecord], numbers: [Int]) {
+    let lines = try Self.lines(of: bytes)
+    let reader = itemReader
+    var records: [ConversationRecord] = []
+    for (number, range) in lines {
+      do throws(APIError) {
+        records.append(try ExportLine.record(of: Array(bytes[range]), reader))
+      } catch {
+        throw .line(number, error)
+      }
+    }
+    return (records, lines.map(\.number))
+  }
+
+  /// Finds the lines that are not empty.
+  private static func lines(
+    of bytes: [UInt8]
+  ) throws(APIError) -> [(number: Int, range: Range<Int>)] {
+    var lines: [(number: Int, range: Range<Int>)] = []
+    var (start, number) = (0, 0)
+    while start < bytes.count {
+      let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
+      number += 1
+      if !bytes[start..<end].allSatisfy({ $0 <= 0x20 }) {
+        guard lines.count < importedMax else { throw .body(.tooManyLines(importedMax)) }
+        lines.append((number, start..<end))
+      }
+      start = end + 1
+    }
+    return lines
   }
 
   /// The names of the parameters of the import; a test compares them with `openapi.json`.
@@ -103,8 +130,12 @@ extension JSONBody {
   static func importReport(
     _ outcomes: [ImportOutcome], of records: [ConversationRecord], lines: [Int]
   ) -> JSONBody {
-    let report = ImportReport(outcomes, of: records, lines: lines)
-    return JSONBody { json in
+    var report = ImportReport(outcomes, of: records, lines: lines)
+    var pieces = PieceSequence()
+    for (record, line) in zip(records, lines) { pieces.add(record, line: line) }
+    pieces.end()
+    report.incomplete = pieces.incomplete
+    return JSONBody { [report] json in
       json.raw(#"{"object":"conversation.import","created":"#)
       json.integer(report.createdCount)
       json.raw(#","continued":"#)
@@ -119,6 +150,14 @@ extension JSONBody {
         json.string(skipped.id.description)
         json.raw(#","reason":"#)
         json.string(skipped.reason)
+        json.raw("}")
+      }
+      json.raw(#"],"incomplete":["#)
+      for (index, incomplete) in report.incomplete.enumerated() {
+        json.raw(index > 0 ? #",{"line":"# : #"{"line":"#)
+        json.integer(incomplete.line)
+        json.raw(#","id":"#)
+        json.string(incomplete.id.description)
         json.raw("}")
       }
       json.raw(#"],"new_ids":["#)

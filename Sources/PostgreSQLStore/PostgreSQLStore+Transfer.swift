@@ -30,11 +30,12 @@ extension PostgreSQLStore {
       decide: { found, changes throws(RepositoryError) in
         try groups.flatMap(\.records).requirePast(changes.now)
         var outcomes: [ImportOutcome] = []
+        let count = RecordImport.callCount
         for (index, group) in groups.enumerated() {
           let newest = [found.newestID, changes.newestID].compactMap(\.self).max()
           var records = RecordImport(
             group.records, mintsIDs: mintsIDs, in: group.project,
-            Array(found.allOwn[2 * index..<2 * index + 2]), newest: newest)
+            Array(found.allOwn[count * index..<count * (index + 1)]), newest: newest)
           outcomes += records.run(&changes)
         }
         return outcomes

@@ -26,33 +26,49 @@ public struct ExportPage: Sendable {
 public struct ExportPlace: Equatable, Sendable, CustomStringConvertible {
   /// The conversation.
   public let id: ConversationID
-  /// The engine's number of the last item before the place; nil after the whole conversation.
-  public let position: Int64?
+  /// The last item before the place; nil after the whole conversation.
+  public let last: Item?
+
+  /// The last item of a piece. It may be deleted before the next piece is read.
+  public struct Item: Equatable, Sendable {
+    /// The engine's number of it.
+    public let position: Int64
+    /// Its id.
+    public let id: ItemID
+
+    /// - Parameters:
+    ///   - position: The engine's number of it.
+    ///   - id: Its id.
+    public init(at position: Int64, _ id: ItemID) {
+      self.position = position
+      self.id = id
+    }
+  }
 
   /// - Parameters:
   ///   - id: The conversation.
-  ///   - position: The engine's number of the last item before the place.
-  public init(_ id: ConversationID, position: Int64? = nil) {
+  ///   - last: The last item before the place.
+  public init(_ id: ConversationID, after last: Item? = nil) {
     self.id = id
-    self.position = position
+    self.last = last
   }
 
   /// Reads the form of `description`; nil for every other.
   public init?(_ text: String) {
-    let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
     guard let id = ConversationID(String(parts[0])) else { return nil }
     guard parts.count > 1 else {
       self.init(id)
       return
     }
-    guard let position = Int64(parts[1]), position > 0, "\(position)" == parts[1] else {
-      return nil
-    }
-    self.init(id, position: position)
+    guard parts.count == 3, let position = Int64(parts[1]), position > 0,
+      "\(position)" == parts[1], let item = ItemID(String(parts[2]))
+    else { return nil }
+    self.init(id, after: Item(at: position, item))
   }
 
-  /// The id, and a dot and the number where there is one.
-  public var description: String { position.map { "\(id).\($0)" } ?? "\(id)" }
+  /// The id, and the number and the id of an item where there is one, with dots between them.
+  public var description: String { last.map { "\(id).\($0.position).\($0.id)" } ?? "\(id)" }
 }
 
 extension ExportPage {
@@ -74,7 +90,7 @@ extension ExportPage {
       var items: [ItemRecord] = []
       var bytes: Int
       var values = 0
-      var position: Int64 = 0
+      var last: ExportPlace.Item?
     }
 
     /// - Parameter bytesMax: How many bytes the page has, about.
@@ -93,7 +109,9 @@ extension ExportPage {
       _ conversation: Conversation, lastActivityMicroseconds: Int64, afterItem: ItemID? = nil
     ) -> Bool {
       var size = Self.frameBytes
-      conversation.metadata.forEach { size += $0.count + $1.count + Self.pairFrameBytes }
+      conversation.metadata.forEach {
+        size += Self.bytesMax(of: $0) + Self.bytesMax(of: $1) + Self.pairFrameBytes
+      }
       guard page.records.isEmpty || bytes + size <= bytesMax else { return endBefore() }
       open = Open(
         conversation: conversation, lastActivityMicroseconds: lastActivityMicroseconds,
@@ -102,8 +120,19 @@ extension ExportPage {
     }
 
     /// What stands around the metadata and the items of a record.
-    private static let frameBytes = 256
+    private static let frameBytes = 320
     private static let pairFrameBytes = 6
+
+    /// How many bytes a text has at most in JSON.
+    private static func bytesMax(of text: Span<UInt8>) -> Int {
+      var count = 0
+      for index in text.indices {
+        let byte = text[index]
+        let isMarked = byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+        count += byte < 0x20 ? 6 : isMarked ? 2 : 1
+      }
+      return count
+    }
 
     /// Adds an item to the conversation that was begun last.
     ///
@@ -120,13 +149,13 @@ extension ExportPage {
       guard fits || page.records.isEmpty && open.items.isEmpty, let item else {
         if !page.records.isEmpty { return endBefore() }
         end(hasMore: true)
-        page.next = ExportPlace(open.conversation.id, position: open.position)
+        page.next = ExportPlace(open.conversation.id, after: open.last)
         return false
       }
       open.items.append(item)
       open.bytes += item.byteCount
       open.values += values
-      open.position = position
+      open.last = ExportPlace.Item(at: position, item.item.id)
       self.open = open
       return true
     }

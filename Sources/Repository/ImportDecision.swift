@@ -24,15 +24,22 @@ public struct StoredRecord: Sendable {
   /// Its items after the record's `afterItem`, as many as the record has and one more, if there are so
   /// many; nil when it does not have that item.
   public let items: [ItemFingerprint]?
+  /// Whether it has one of the record's items already, wherever; asked only where `items` is empty.
+  public let hasItems: Bool
 
   /// - Parameters:
   ///   - metadata: Its set; nil when it cannot be shown.
   ///   - lastActivityMicroseconds: The moment of its last activity, in Unix microseconds.
   ///   - items: Its items after the record's `afterItem`.
-  public init(metadata: Metadata?, lastActivityMicroseconds: Int64, items: [ItemFingerprint]?) {
+  ///   - hasItems: Whether it has one of the record's items already.
+  public init(
+    metadata: Metadata?, lastActivityMicroseconds: Int64, items: [ItemFingerprint]?,
+    hasItems: Bool = false
+  ) {
     self.metadata = metadata
     self.lastActivityMicroseconds = lastActivityMicroseconds
     self.items = items
+    self.hasItems = hasItems
   }
 }
 
@@ -40,7 +47,7 @@ public struct StoredRecord: Sendable {
 public enum ImportDecision: Equatable, Sendable {
   /// Stores the conversation under its own id.
   case create
-  /// Adds the items behind those that the conversation has.
+  /// Adds the items behind those that the conversation has, and notes the record's last activity.
   case append
   /// Nothing.
   case nothing(ImportOutcome)
@@ -48,6 +55,9 @@ public enum ImportDecision: Equatable, Sendable {
 
 extension ConversationRecord {
   /// Decides what an import does for a record: the rule that every engine keeps.
+  ///
+  /// The pieces of a conversation are read one after another, and it may change meanwhile. So its metadata
+  /// is that of its first piece, and its last activity that of the last one.
   ///
   /// - Parameters:
   ///   - stored: What the project has of the conversation; nil when it has none.
@@ -57,13 +67,22 @@ extension ConversationRecord {
       let isNewer = newest.map { $0 < conversation.id } ?? true
       return isNewer && afterItem == nil ? .create : .nothing(.outOfOrder)
     }
-    guard let items = stored.items, stored.metadata == conversation.metadata,
-      stored.lastActivityMicroseconds == lastActivityMicroseconds
-    else { return .nothing(.different) }
-    if items.isEmpty, !self.items.isEmpty, afterItem != nil { return .append }
+    guard let items = stored.items else { return .nothing(.different) }
+    if afterItem != nil, items.isEmpty, !self.items.isEmpty {
+      return stored.hasItems ? .nothing(.different) : .append
+    }
     let own = self.items.map(\.fingerprint)
     let isSame = hasMore ? items.starts(with: own) : items == own
-    return .nothing(isSame ? .unchanged : .different)
+    return .nothing(isSame && hasFacts(of: stored) ? .unchanged : .different)
+  }
+
+  /// Whether what is stored beside the items is what the record says.
+  private func hasFacts(of stored: StoredRecord) -> Bool {
+    let isFirst = afterItem == nil
+    guard !isFirst || stored.metadata == conversation.metadata else { return false }
+    return isFirst && !hasMore
+      ? stored.lastActivityMicroseconds == lastActivityMicroseconds
+      : stored.lastActivityMicroseconds >= lastActivityMicroseconds
   }
 }
 

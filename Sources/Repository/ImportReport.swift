@@ -12,6 +12,22 @@ public struct ImportReport: Sendable {
     public let reason: String
   }
 
+  /// A line after which the rest of its conversation is missing.
+  public struct Incomplete: Equatable, Sendable {
+    /// Its number, from 1 on.
+    public let line: Int
+    /// The conversation that it has a part of.
+    public let id: ConversationID
+
+    /// - Parameters:
+    ///   - line: Its number, from 1 on.
+    ///   - id: The conversation that it has a part of.
+    public init(line: Int, id: ConversationID) {
+      self.line = line
+      self.id = id
+    }
+  }
+
   /// How many conversations are new.
   public private(set) var createdCount = 0
   /// How many lines went on with a conversation.
@@ -20,6 +36,8 @@ public struct ImportReport: Sendable {
   public private(set) var unchangedCount = 0
   /// The lines of which nothing was stored.
   public private(set) var skipped: [Skipped] = []
+  /// The lines after which the rest of a conversation is missing.
+  public var incomplete: [Incomplete] = []
   /// The ids that became others.
   public private(set) var newIDs: [(old: ConversationID, new: ConversationID)] = []
 
@@ -49,5 +67,28 @@ public struct ImportReport: Sendable {
     continuedCount += later.continuedCount
     unchangedCount += later.unchangedCount
     skipped += later.skipped
+  }
+}
+
+/// Follows the lines of an import, and finds those after which the rest of a conversation is missing.
+public struct PieceSequence: Sendable {
+  /// The lines that were found.
+  public private(set) var incomplete: [ImportReport.Incomplete] = []
+  private var open: ImportReport.Incomplete?
+
+  /// No lines yet.
+  public init() {}
+
+  /// Takes the next line.
+  public mutating func add(_ record: ConversationRecord, line: Int) {
+    let id = record.conversation.id
+    if let open, record.afterItem == nil || id != open.id { incomplete.append(open) }
+    open = record.hasMore ? ImportReport.Incomplete(line: line, id: id) : nil
+  }
+
+  /// Takes the end of the lines.
+  public mutating func end() {
+    if let open { incomplete.append(open) }
+    open = nil
   }
 }

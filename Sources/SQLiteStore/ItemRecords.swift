@@ -5,18 +5,12 @@ internal import SQLite
 /// Reads the items of a conversation with their times, in their order, on one connection.
 final class ItemRecords {
   private let select: Statement
-  private let selectLast: Statement
 
   init(_ connection: borrowing Connection) throws(SQLiteError) {
     select = try connection.prepare(
       """
       SELECT id, type, fields, created_at, number FROM items INDEXED BY items_by_conversation
       WHERE conversation = :conversation AND number > :after ORDER BY number
-      """)
-    selectLast = try connection.prepare(
-      """
-      SELECT id FROM items INDEXED BY items_by_conversation
-      WHERE conversation = :conversation AND number <= :number ORDER BY number DESC LIMIT 1
       """)
   }
 
@@ -38,15 +32,6 @@ final class ItemRecords {
     }
   }
 
-  /// The last item up to a number; nil when there is none.
-  func last(of conversation: Int64, through number: Int64) throws(SQLiteError) -> ItemID? {
-    defer { selectLast.reset() }
-    selectLast.bind(":conversation", conversation)
-    selectLast.bind(":number", number)
-    guard try selectLast.step() else { return nil }
-    return selectLast.text(0).flatMap { ItemID($0) }
-  }
-
-  /// What all statements have done since they were compiled.
-  var work: StatementWork { select.work + selectLast.work }
+  /// What the statement has done since it was compiled.
+  var work: StatementWork { select.work }
 }

@@ -30,9 +30,9 @@ extension QueryReader {
     _ builder: inout ExportPage.Builder, _ query: ConversationQuery, from place: ExportPlace?,
     in project: ProjectID, isOver: () -> Bool
   ) throws(RepositoryError) {
-    if let place, let position = place.position,
+    if let place, let last = place.last,
       let number = try number(of: place.id, in: project),
-      try !add(number, after: position, in: project, to: &builder, isOver: isOver)
+      try !add(number, after: last, in: project, to: &builder, isOver: isOver)
     {
       return
     }
@@ -42,7 +42,7 @@ extension QueryReader {
     query.after = place.map { .conversation($0.id) }
     query.before = nil
     try walk(query, in: project, isOver: isOver) { number throws(RepositoryError) in
-      try add(number, after: 0, in: project, to: &builder, isOver: isOver)
+      try add(number, after: nil, in: project, to: &builder, isOver: isOver)
     }
   }
 
@@ -59,10 +59,10 @@ extension QueryReader {
 
   /// Adds a conversation to a page.
   ///
-  /// - Parameter position: The number of the item after which its items are added.
+  /// - Parameter last: The item after which its items are added; nil for all of them.
   /// - Returns: False when the page is full.
   private func add(
-    _ number: Int64, after position: Int64, in project: ProjectID,
+    _ number: Int64, after last: ExportPlace.Item?, in project: ProjectID,
     to builder: inout ExportPage.Builder, isOver: () -> Bool
   ) throws(RepositoryError) -> Bool {
     let row = try rethrowing { () throws(SQLiteError) in
@@ -71,9 +71,6 @@ extension QueryReader {
     let activity = try rethrowing { () throws(SQLiteError) in
       try self.activity.activity(of: number)
     }
-    let afterItem = try rethrowing { () throws(SQLiteError) -> ItemID? in
-      position == 0 ? nil : try itemRecords.last(of: number, through: position)
-    }
     guard case .readable(let conversation) = row else {
       if case .unreadable(let text) = row { builder.leaveOut(text) }
       return true
@@ -81,11 +78,11 @@ extension QueryReader {
     guard
       builder.begin(
         conversation, lastActivityMicroseconds: activity?.lastMicroseconds ?? 0,
-        afterItem: afterItem)
+        afterItem: last?.id)
     else { return false }
     var hasRoom = true
     if activity?.itemCount != 0 {
-      try itemRecords.forEach(of: number, after: position) {
+      try itemRecords.forEach(of: number, after: last?.position ?? 0) {
         record, itemNumber throws(RepositoryError) in
         if isOver() { throw .queryTimeout }
         guard let record else {

@@ -34,6 +34,11 @@ extension Writer {
         outcomes.append(.created(made))
         continue
       }
+      guard !mintsIDs || minted[id] != nil else {
+        // The conversation that it goes on with is not of this import.
+        outcomes.append(.outOfOrder)
+        continue
+      }
       let record = minted[id].map(record.renamed) ?? record
       let number = try number(of: record.conversation.id, in: project)
       let stored = try number.map { number throws(RepositoryError) in
@@ -45,7 +50,7 @@ extension Writer {
         newest = id
         outcomes.append(.created(id))
       case .append:
-        try add(record.items, to: number!, in: project)
+        try append(record, to: number!, in: project)
         outcomes.append(.continued)
       case .nothing(let outcome): outcomes.append(outcome)
       }
@@ -77,6 +82,15 @@ extension Writer {
     try add(record.items, to: number, in: project)
   }
 
+  private func append(
+    _ record: ConversationRecord, to number: Int64, in project: ProjectID
+  ) throws(RepositoryError) {
+    try rethrowing { () throws(SQLiteError) in
+      try activity.note(number, atMicroseconds: record.lastActivityMicroseconds)
+    }
+    try add(record.items, to: number, in: project)
+  }
+
   private func add(
     _ records: [ItemRecord], to number: Int64, in project: ProjectID
   ) throws(RepositoryError) {
@@ -104,9 +118,21 @@ extension Writer {
     let activity = try rethrowing { () throws(SQLiteError) in
       try self.activity.activity(of: number)
     }
+    let items = try storedItems(of: number, beside: record, in: project)
     return StoredRecord(
-      metadata: metadata, lastActivityMicroseconds: activity?.lastMicroseconds ?? 0,
-      items: try storedItems(of: number, beside: record, in: project))
+      metadata: metadata, lastActivityMicroseconds: activity?.lastMicroseconds ?? 0, items: items,
+      hasItems: items == [] ? try hasItems(of: record, number, in: project) : false)
+  }
+
+  /// Whether a conversation has one of the record's items.
+  private func hasItems(
+    of record: ConversationRecord, _ number: Int64, in project: ProjectID
+  ) throws(RepositoryError) -> Bool {
+    for one in record.items {
+      let place = try numbers.item(one.item.id.description, of: number, in: project)
+      if place != nil { return true }
+    }
+    return false
   }
 
   /// - Returns: nil when the conversation does not have the item after which they would follow.

@@ -49,6 +49,46 @@ import Testing
       try read(#"{"id":"\#(Self.id)","metadata":null}"#) == ConversationRecord(bare))
   }
 
+  @Test func `items of several lines are one line, and are read again`() throws {
+    let fields = "{\n  \"text\": \"a\\nb\",\r\n \"n\":1 }"
+    let item = Item(id: ItemID("a")!, type: "x", fields: Array(fields.utf8))
+    let id = try #require(ConversationID(Self.id))
+    let line = written(
+      ConversationRecord(
+        Conversation(id: id, metadata: .empty), items: [ItemRecord(item, createdAt: 1)]))
+    #expect(line.utf8.count { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") } == 1)
+    let read = try read(line).items[0].item.fields
+    #expect(
+      String(decoding: read, as: UTF8.self).filter { $0 != " " }
+        == #"{"text":"a\nb","n":1}"#)
+  }
+
+  @Test func `a page keeps its limit with the longest frames`() throws {
+    let id = try #require(ConversationID(Self.id))
+    let controls = String(repeating: "\u{1}", count: 500)
+    let metadata = try Metadata(
+      (0..<4).map { try Metadata.Pair(key: "\"\\\($0)", value: controls) })
+    let conversation = Conversation(id: id, metadata: metadata)
+    let name = String(repeating: "i", count: 62)
+    for limit in 14_000..<14_130 {
+      var builder = ExportPage.Builder(bytesMax: limit)
+      let isBegun = builder.begin(
+        conversation, lastActivityMicroseconds: 4_294_967_295_999_999,
+        afterItem: ItemID(name + "xx"))
+      #expect(isBegun)
+      var number = 10
+      var hasRoom = true
+      while hasRoom {
+        let item = Item(id: ItemID("\(name)\(number)")!, type: "x", fields: Array("{}".utf8))
+        hasRoom = builder.add(
+          ItemRecord(item, createdAt: 4_294_967_295), position: Int64(number))
+        number += 1
+      }
+      #expect(builder.page.records[0].hasMore && number > 13)
+      #expect(written(builder.page.records[0]).utf8.count <= limit)
+    }
+  }
+
   struct Fault: Sendable {
     /// What follows the id in the line.
     let members: String

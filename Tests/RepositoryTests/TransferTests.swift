@@ -143,6 +143,116 @@ import Testing
   }
 
   @Test(arguments: Engine.allCases)
+  func `pieces fit together whatever happens between two of them`(engine: Engine) async throws {
+    let clock = TestClock(Self.start)
+    let test = try TestStore(engine, now: { clock.seconds })
+    let id = try await test.create(["topic": "a"]).id
+    let long = String(repeating: "x", count: 600)
+    for number in 1...4 {
+      _ = try await test.store.appendItems(
+        [item("msg_\(number)", text: long)], to: id, in: .default, once: nil)
+    }
+    let source = try test.database.openSource()
+    let query = ConversationQuery()
+    let first = try source.exportPage(query, from: nil, in: .default, bytesMax: 2000)
+    #expect(first.records[0].items.map(\.item.id.description) == ["msg_1", "msg_2"])
+    // The item at the cut goes, the metadata is another, and one more item comes.
+    _ = try await test.store.deleteItem("msg_2", of: id, in: .default)
+    try await test.replace(id, ["topic": "b"])
+    clock.seconds += 5
+    _ = try await test.store.appendItems(
+      [item("msg_5", text: long)], to: id, in: .default, once: nil)
+    var pieces = first.records
+    var place = first.next
+    while let next = place {
+      let page = try source.exportPage(query, from: next, in: .default, bytesMax: 2000)
+      pieces += page.records
+      place = page.next
+    }
+    #expect(pieces.map(\.items.count) == [2, 2, 1])
+    #expect(pieces[1].afterItem == ItemID("msg_2"))
+    let now = try await Self.exported(test.store)[0]
+
+    for isTogether in [true, false] {
+      let target = try Self.database(engine, at: Self.start + 10)
+      for outcome in [ImportOutcome.continued, .unchanged] {
+        var outcomes: [ImportOutcome] = []
+        for some in isTogether ? [pieces] : pieces.map({ [$0] }) {
+          outcomes += try await target.store.importRecords(some, mintsIDs: false, in: .default)
+        }
+        #expect(outcomes.dropFirst() == [outcome, outcome])
+        let stored = try await Self.exported(target.store)[0]
+        #expect(stored.items == pieces.flatMap(\.items))
+        #expect(stored.conversation == first.records[0].conversation)
+        #expect(stored.lastActivityMicroseconds == now.lastActivityMicroseconds)
+        #expect(try target.database.findingCount() == 0)
+      }
+    }
+  }
+
+  @Test(arguments: Engine.allCases)
+  func `a piece goes on with a conversation of its import, once`(engine: Engine) async throws {
+    let test = try Self.database(engine, at: Self.start)
+    let conversation = Conversation(id: unknownID, metadata: .empty)
+    func items(_ ids: String...) -> [ItemRecord] {
+      ids.map { id in
+        ItemRecord(
+          Item(id: ItemID(id)!, type: "message", fields: Array("{}".utf8)), createdAt: 1)
+      }
+    }
+    let first = ConversationRecord(conversation, items: items("a", "b"), hasMore: true)
+    func piece(_ last: String, _ ids: [ItemRecord]) -> ConversationRecord {
+      ConversationRecord(conversation, items: ids, afterItem: ItemID(last))
+    }
+    // An item that an earlier piece has, of this request or of one before.
+    let again = piece("b", items("c", "a"))
+    for outcome in [ImportOutcome.created(unknownID), .unchanged] {
+      let outcomes = try await test.store.importRecords(
+        [first, again], mintsIDs: false, in: .default)
+      #expect(outcomes == [outcome, .different])
+    }
+    let rest = [piece("b", items("c")), piece("c", items("d", "b"))]
+    let outcomes = try await test.store.importRecords(rest, mintsIDs: false, in: .default)
+    #expect(outcomes == [.continued, .different])
+    // With new ids none goes on with the conversation that was copied, only with a copy.
+    for some in [[rest[0]], [piece("c", items("e"))]] {
+      let lonely = try await test.store.importRecords(some, mintsIDs: true, in: .default)
+      #expect(lonely == [.outOfOrder])
+    }
+    let copies = try await test.store.importRecords([first], mintsIDs: true, in: .default)
+    guard case .created(let copy) = copies[0] else { throw NothingFound() }
+    for outcome in [ImportOutcome.continued, .unchanged] {
+      let renamed = try await test.store.importRecords(
+        [rest[0].renamed(to: copy)], mintsIDs: false, in: .default)
+      #expect(renamed == [outcome])
+    }
+    let stored = try await Self.exported(test.store)
+    let ids = stored.map { $0.items.map(\.item.id.description) }
+    #expect(ids == [["a", "b", "c"], ["a", "b", "c"]])
+    #expect(try test.database.findingCount() == 0)
+  }
+
+  @Test func `lines are told whose conversation ends too early`() {
+    func record(_ digit: Int, isRest: Bool = false, hasMore: Bool) -> ConversationRecord {
+      ConversationRecord(
+        Conversation(
+          id: ConversationID("conv_\(digit)" + String(repeating: "0", count: 47))!,
+          metadata: .empty), afterItem: isRest ? ItemID("a") : nil, hasMore: hasMore)
+    }
+    var pieces = PieceSequence()
+    for (index, one) in [
+      record(1, hasMore: true), record(1, isRest: true, hasMore: true),
+      record(1, isRest: true, hasMore: false), record(2, hasMore: true),
+      record(3, hasMore: true), record(3, hasMore: true), record(3, isRest: true, hasMore: true),
+    ].enumerated() {
+      pieces.add(one, line: index + 1)
+    }
+    pieces.end()
+    pieces.end()
+    #expect(pieces.incomplete.map(\.line) == [4, 5, 7])
+  }
+
+  @Test(arguments: Engine.allCases)
   func `conditions choose what is exported, in pages of any size`(engine: Engine) async throws {
     let source = try await Self.filled(engine)
     let whole = try await Self.exported(source.store)
@@ -159,7 +269,8 @@ import Testing
     #expect(newest == whole[3].conversation.id)
     #expect(try source.database.openSource().project(named: "none") == nil)
     // A conversation that was deleted between two pages is passed.
-    let place = ExportPlace(whole[3].conversation.id, position: 1)
+    let place = ExportPlace(
+      whole[3].conversation.id, after: ExportPlace.Item(at: 1, ItemID("msg_1")!))
     try await source.store.deleteConversation(whole[3].conversation.id, in: .default)
     let rest = try await source.store.exportPage(ConversationQuery(), from: place, in: .default)
     #expect(rest.records.isEmpty && rest.next == nil)

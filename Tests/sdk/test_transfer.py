@@ -107,6 +107,10 @@ def test_new_ids_are_written_into_a_file(server, client, command, empty, tmp_pat
     ids = fill(client)
     lines = command("export").stdout
     file = tmp_path / "ids"
+    if server.database.exists():
+        # One that is refused leaves no file.
+        assert command("import", "--new-ids", file, input=lines).returncode == 69
+        assert not file.exists()
     for status in [0, 69]:
         result = command("import", "--new-ids", file, folder=empty, input=lines)
         assert result.returncode == status
@@ -150,14 +154,69 @@ def test_an_admin_key_moves_its_project_over_http(server, make_key, start, empty
         answer = send("POST", "/v1/import?new_ids=true", other, f"{lines}\n{line}".encode())
         assert answer.status == 400 and answer.error["code"] == code
         assert answer.error["message"].startswith(words)
+    many = send("POST", "/v1/import", other, b"{}\n" * 40_001)
+    assert many.status == 400 and many.error["code"] == "array_above_max_length"
     for query in ["?new_ids=1", "?new_ids=true&new_ids=true", "?x=1"]:
         assert send("POST", f"/v1/import{query}", other).status == 400
     assert send("GET", "/v1/export?after=x", other).error["param"] == "after"
     assert len(records(send("GET", "/v1/export", other).body.decode())) == 3
 
 
+def test_a_conversation_whose_rest_is_missing_is_named(server, client, make_key, command, empty):
+    ids = fill(client)
+    whole = records(command("export").stdout)
+    first, rest = dict(whole[2]), dict(whole[2])
+    for part, place in [(first, slice(1)), (rest, slice(1, 2))]:
+        for name in ["items", "items_created_at"]:
+            part[name] = whole[2][name][place]
+    first["has_more"], rest["after_item"] = True, first["items"][0]["id"]
+    lines = "".join(json.dumps(line) + "\n" for line in [*whole[:2], first])
+
+    short = command("import", folder=empty, input=lines)
+    assert short.returncode == 65, short
+    assert short.stdout.splitlines()[0] == f"line 3: {ids[2]}: the rest of the conversation is missing"
+    repeated = command("import", "--json", folder=empty, input=lines + json.dumps(first))
+    assert repeated.returncode == 65
+    assert [one["line"] for one in json.loads(repeated.stdout)["incomplete"]] == [3, 4]
+    # The rest may come later.
+    assert command("import", folder=empty, input=json.dumps(rest)).returncode == 0
+    assert records(command("export", folder=empty).stdout) == whole
+
+    headers = {**LINES, **bearer(make_key("admin", "--admin"))}
+
+    def send(query, *lines):
+        body = "".join(json.dumps(line) + "\n" for line in lines)
+        return server.request("POST", f"/v1/import{query}", body.encode(), headers).json()
+
+    told = send("?new_ids=true", first)
+    assert (told["created"], told["incomplete"]) == (1, [{"line": 1, "id": ids[2]}])
+    lost = send("?new_ids=true", rest)
+    assert [one["reason"] for one in lost["skipped"]] == ["out_of_order"]
+    rest["id"] = told["new_ids"][0]["new_id"]
+    del rest["created_at"]
+    done = send("", rest)
+    assert (done["continued"], done["incomplete"]) == (1, [])
+
+
+def test_pieces_go_on_with_a_new_id_over_transactions(server, client, command, empty, tmp_path):
+    fill(client)
+    *_, whole = records(command("export").stdout)
+    one = {**whole, "items": whole["items"][:1], "items_created_at": whole["items_created_at"][:1]}
+    # A transaction has 5000 lines: the last of the first one is cut here.
+    others = [{"id": f"conv_{number:048x}"} for number in range(4999)]
+    rest = {**whole, "after_item": one["items"][0]["id"], "items": whole["items"][1:],
+            "items_created_at": whole["items_created_at"][1:]}
+    lines = "".join(json.dumps(line) + "\n" for line in [*others, {**one, "has_more": True}, rest])
+    result = command("import", "--new-ids", tmp_path / "ids", folder=empty, input=lines)
+    assert result.returncode == 0, result
+    assert ": 5000 conversations imported, 1 continued, 0 unchanged" in result.stdout
+    *_, copy = records(command("export", folder=empty).stdout)
+    assert copy["items"] == whole["items"] and copy["id"] != whole["id"]
+
+
 @pytest.mark.sqlite_only
-def test_an_export_of_large_conversations_comes_in_answers_of_8_mib(server, client, make_key, sqlite):
+def test_an_export_of_large_conversations_comes_in_answers_of_8_mib(
+        server, client, make_key, sqlite, command):
     ids = [client.conversations.create().id for _ in range(3)]
     # By hand, since a server that is built for tests takes long to read so much.
     added = sqlite(server.database, "".join(
@@ -177,6 +236,8 @@ def test_an_export_of_large_conversations_comes_in_answers_of_8_mib(server, clie
     assert [[len(line["items"]) for line in some] for some in lines] == [[0, 2], [5], [2]]
     assert [line[-1]["id"] for line in lines] == [ids[1], ids[2], ids[2]]
     assert (lines[1][0]["has_more"], lines[2][0]["after_item"]) == (True, "x4")
+    # The command cuts where the server does.
+    assert records(command("export").stdout) == [line for some in lines for line in some]
 
 
 @pytest.mark.sqlite_only

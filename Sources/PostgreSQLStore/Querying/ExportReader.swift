@@ -35,9 +35,7 @@ struct ExportReader {
   private func fill(
     _ builder: inout ExportPage.Builder, _ query: ConversationQuery, from place: ExportPlace?
   ) throws(RepositoryError) {
-    if let place, let position = place.position,
-      try !addRest(of: place.id, after: position, to: &builder)
-    {
+    if let place, let last = place.last, try !addRest(of: place.id, after: last, to: &builder) {
       return
     }
     var query = query
@@ -88,13 +86,12 @@ struct ExportReader {
   ///
   /// - Returns: False when the page is full.
   private func addRest(
-    of id: ConversationID, after position: Int64, to builder: inout ExportPage.Builder
+    of id: ConversationID, after last: ExportPlace.Item, to builder: inout ExportPage.Builder
   ) throws(RepositoryError) -> Bool {
     let rows = try session.run([
       QueryStatements.findRest.call {
         $0.add(project.number)
         $0.add(id.bytes)
-        $0.add(position)
       }
     ])[0]
     var page = ConversationPage()
@@ -105,10 +102,10 @@ struct ExportReader {
       for id in page.unreadable { builder.leaveOut(id) }
       return true
     }
-    let found = try items(of: [(listed, position)], bytesMax: builder.bytesLeft)
+    let found = try items(of: [(listed, last.position)], bytesMax: builder.bytesLeft)
     return builder.begin(
       listed.conversation, lastActivityMicroseconds: listed.activity?.lastMicroseconds ?? 0,
-      afterItem: ItemID(rows.text(0, 4))) && Self.add(found[0], to: &builder)
+      afterItem: last.id) && Self.add(found[0], to: &builder)
   }
 
   /// An item as it was read.

@@ -247,15 +247,12 @@ enum QueryStatements {
 
   // MARK: Exports
 
-  /// A conversation, and the last item of it up to a position.
+  /// A conversation of which an earlier page has some items.
   static let findRest = Statement(
     "find_rest",
     """
-    SELECT \(columns), (
-      SELECT i.id FROM items AS i
-      WHERE i.project = c.project AND i.conversation = c.id AND i.position <= $3::bigint
-      ORDER BY i.position DESC LIMIT 1)
-    FROM conversations AS c WHERE c.project = $1::bigint AND c.id = $2::bytea
+    SELECT \(columns) FROM conversations AS c
+    WHERE c.project = $1::bigint AND c.id = $2::bytea
     """)
 
   /// The items of conversations, each after a position and at most $4 of them. Those without room in

@@ -31,16 +31,17 @@ extension Changes {
     return id
   }
 
-  /// Adds items of a record to a conversation that is there, behind all that it has.
+  /// Adds the items of a record to a conversation that is there, behind all that it has.
   mutating func append(
-    _ records: [ItemRecord], to key: ConversationKey, after lastPosition: Int64
+    _ record: ConversationRecord, to key: ConversationKey, after lastPosition: Int64
   ) {
-    add(records, to: key, after: lastPosition)
+    add(record.items, to: key, after: lastPosition)
     // One row for a conversation: an UPDATE that meets several takes one of them.
     let known = activity.lastIndex { $0.conversation == key }
-    let count = Int64(records.count)
+    let count = Int64(record.items.count)
+    let before = known.map { activity[$0].microseconds } ?? 0
     let row = ActivityRow(
-      conversation: key, microseconds: known.map { activity[$0].microseconds } ?? 0,
+      conversation: key, microseconds: max(before, record.lastActivityMicroseconds),
       added: count + (known.map { activity[$0].added } ?? 0), lastPosition: lastPosition + count)
     if let known { activity[known] = row } else { activity.append(row) }
   }

@@ -14,11 +14,13 @@ struct RecordImport {
   /// What this request has stored itself.
   private var own: [ConversationID: Stored] = [:]
   private var minted: [ConversationID: ConversationID] = [:]
+  /// The places of records that go on with a conversation which has one of their items already.
+  private var known: Set<Int> = []
 
   /// What is stored of a conversation.
   fileprivate struct Stored {
     let metadata: Metadata?
-    let lastActivityMicroseconds: Int64
+    var lastActivityMicroseconds: Int64
     var lastPosition: Int64
     /// Whether the item is there after which the record's would follow.
     var hasPlace = true
@@ -27,6 +29,9 @@ struct RecordImport {
     /// The ids of those that this request has stored, which are the last.
     var ownItems: [(id: ItemID, ItemFingerprint)] = []
   }
+
+  /// How many statements ask.
+  static let callCount = 3
 
   /// What has to be asked before, for records that may be there.
   static func calls(_ records: [ConversationRecord], in project: ProjectID) -> [Call] {
@@ -44,7 +49,22 @@ struct RecordImport {
         $0.add(texts: places)
         $0.add(int64s: records.map { Int64($0.items.count) + 1 })
       },
+      WriteStatements.findItems.call {
+        let items = continuingItems(of: records)
+        $0.add(int64s: items.map { _ in project.number })
+        $0.add(byteas: items.map { records[$0.place].conversation.id.bytes })
+        $0.add(texts: items.map(\.id))
+      },
     ]
+  }
+
+  /// The items of records that go on with a conversation.
+  private static func continuingItems(
+    of records: [ConversationRecord]
+  ) -> [(place: Int, id: String)] {
+    records.indices.filter { records[$0].afterItem != nil }.flatMap { place in
+      records[place].items.map { (place, $0.item.id.description) }
+    }
   }
 
   /// - Parameters:
@@ -71,6 +91,8 @@ struct RecordImport {
           id: rows[1].text(row, 1), type: rows[1].text(row, 2), createdAt: rows[1].int64(row, 3),
           fieldsHash: rows[1].bytes(row, 4)))
     }
+    let items = rows[2].count > 0 ? Self.continuingItems(of: records) : []
+    for row in 0..<rows[2].count { known.insert(items[Int(rows[2].int64(row, 0)) - 1].place) }
   }
 
   /// Decides each record, one after another.
@@ -91,10 +113,15 @@ struct RecordImport {
       own[id] = Stored(record, id)
       return .created(id)
     }
-    let record = minted[record.conversation.id].map(record.renamed) ?? record
+    let copy = minted[record.conversation.id]
+    // What it goes on with is not of this import.
+    guard !mintsIDs || copy != nil else { return .outOfOrder }
+    let record = copy.map(record.renamed) ?? record
     let id = record.conversation.id
     var stored = own[id] ?? found[place]
-    switch record.decided(beside: stored.map { Self.view($0, record) }, newest: newest) {
+    let isKnown = copy == nil && known.contains(place)
+    let view = stored.map { Self.view($0, record, isKnown: isKnown) }
+    switch record.decided(beside: view, newest: newest) {
     case .create:
       changes.insert(record, in: project)
       newest = id
@@ -102,8 +129,8 @@ struct RecordImport {
       return .created(id)
     case .append:
       let key = ConversationKey(id, in: project)
-      changes.append(record.items, to: key, after: stored!.lastPosition)
-      stored!.append(record.items)
+      changes.append(record, to: key, after: stored!.lastPosition)
+      stored!.append(record)
       own[id] = stored
       return .continued
     case .nothing(let outcome): return outcome
@@ -111,7 +138,11 @@ struct RecordImport {
   }
 
   /// What a record is compared with.
-  private static func view(_ stored: Stored, _ record: ConversationRecord) -> StoredRecord {
+  ///
+  /// - Parameter isKnown: Whether one of its items was there before this request.
+  private static func view(
+    _ stored: Stored, _ record: ConversationRecord, isKnown: Bool
+  ) -> StoredRecord {
     var items: [ItemFingerprint]?
     if let afterItem = record.afterItem,
       let index = stored.ownItems.firstIndex(where: { $0.id == afterItem })
@@ -122,7 +153,8 @@ struct RecordImport {
     }
     return StoredRecord(
       metadata: stored.metadata, lastActivityMicroseconds: stored.lastActivityMicroseconds,
-      items: items.map { Array($0.prefix(record.items.count + 1)) })
+      items: items.map { Array($0.prefix(record.items.count + 1)) },
+      hasItems: isKnown || items == [] && stored.has(record.items))
   }
 }
 
@@ -133,11 +165,19 @@ extension RecordImport.Stored {
     self.init(
       metadata: stored.conversation.metadata,
       lastActivityMicroseconds: stored.lastActivityMicroseconds, lastPosition: 0)
-    append(stored.items)
+    append(stored)
   }
 
-  mutating func append(_ records: [ItemRecord]) {
-    ownItems += records.map { ($0.item.id, $0.fingerprint) }
-    lastPosition += Int64(records.count)
+  mutating func append(_ record: ConversationRecord) {
+    ownItems += record.items.map { ($0.item.id, $0.fingerprint) }
+    lastPosition += Int64(record.items.count)
+    lastActivityMicroseconds = max(lastActivityMicroseconds, record.lastActivityMicroseconds)
+  }
+
+  /// Whether one of the items was stored by this request.
+  func has(_ records: [ItemRecord]) -> Bool {
+    guard !ownItems.isEmpty else { return false }
+    let ids = Set(ownItems.map(\.id))
+    return records.contains { ids.contains($0.item.id) }
   }
 }

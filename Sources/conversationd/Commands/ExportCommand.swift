@@ -11,7 +11,7 @@ struct ExportCommand: ParsableCommand {
     abstract: "Write the conversations of a project to standard output, as JSON lines.",
     discussion: """
       Each line is a conversation with its items, its times and its metadata, in the order of ids, \
-      as 'conversationd import' takes it. May run beside servers. Each line is as of one moment; the \
+      as 'conversationd import' takes it; a conversation over 8 MiB has several lines. May run beside servers. Each line is as of one moment; the \
       whole is not, so nothing keeps the server's write-ahead log from being checkpointed: an update \
       that comes meanwhile may be in it or not. API keys and idempotency keys are not in it; a whole \
       database is copied by 'conversationd backup'.
@@ -37,9 +37,6 @@ struct ExportCommand: ParsableCommand {
       2026-01-31T12:00:00Z, or Unix seconds.
       """, valueName: "time"))
   var since: String?
-
-  /// How large the pieces are in which the database is read.
-  private static let pageBytes = 1 << 20
 
   func run() throws {
     let database = try databaseOptions.settings().database
@@ -98,9 +95,8 @@ struct ExportCommand: ParsableCommand {
     var place: ExportPlace?
     repeat {
       let page = try source.exportPage(
-        query, from: place, in: project, bytesMax: Self.pageBytes)
+        query, from: place, in: project, bytesMax: ExportPage.bytesMax)
       var bytes: [UInt8] = []
-      bytes.reserveCapacity(2 * Self.pageBytes)
       for record in page.records { ExportLine.append(record, to: &bytes) }
       do {
         try writeAll(bytes, to: STDOUT_FILENO)

@@ -16,7 +16,7 @@ struct ImportCommand: ParsableCommand {
       import that was interrupted is run again. An id or a time that is still to come ends it.
 
       A SQLite file must not be served meanwhile; a running server takes the same lines at \
-      POST /v1/import. Exits with 65 when lines were skipped.
+      POST /v1/import. Exits with 65 when lines were skipped, or the rest of a conversation is missing.
       """)
 
   @OptionGroup var databaseOptions: DatabaseOptions
@@ -30,7 +30,8 @@ struct ImportCommand: ParsableCommand {
     help: ArgumentHelp(
       """
       Give each conversation a new id and the present time, and write the old and the new ids into this \
-      file, which must not exist, a pair a line.
+      file, which must not exist, a pair a line. When that is interrupted, begin again with an empty \
+      database: each run makes other ids.
       """, valueName: "file"))
   var newIDsFile: String?
 
@@ -42,8 +43,15 @@ struct ImportCommand: ParsableCommand {
     let database = settings.database
     let input = try LineInput(file)
     let project = try database.project(named: project, in: database.openSource())
-    let map = try newIDsFile.map { path throws(Failure) in try NewFile(path) }
     let store = try database.openStore(settings)
+    let map: NewFile?
+    do {
+      // Once the database is open, since a file that is left would refuse the next run.
+      map = try newIDsFile.map { path throws(Failure) in try NewFile(path) }
+    } catch {
+      waitFor { await store.close() }
+      throw error
+    }
     let bar = ProgressBar()
     var run = ImportRun(
       database: database, store: store, project: project, map: map,
@@ -53,12 +61,17 @@ struct ImportCommand: ParsableCommand {
     waitFor { await store.close() }
     show(run.total, in: database)
     try result.get()
-    if !run.total.skipped.isEmpty { throw ExitCode(Failure.Kind.data.rawValue) }
+    guard run.total.skipped.isEmpty, run.total.incomplete.isEmpty else {
+      throw ExitCode(Failure.Kind.data.rawValue)
+    }
   }
 
   private func show(_ report: ImportReport, in database: Database) {
     guard !jsonOption.isWanted else { return print(report.json(of: database).text) }
     for line in report.skipped { print("line \(line.line): \(line.id): \(line.reason)") }
+    for line in report.incomplete {
+      print("line \(line.line): \(line.id): the rest of the conversation is missing")
+    }
     let continued = report.continuedCount > 0 ? ", \(report.continuedCount) continued" : ""
     print(
       "\(database): \(report.createdCount) conversations imported\(continued), "
@@ -80,6 +93,7 @@ private struct ImportRun {
   let moreItemTypes: [String]
   /// What has become of the lines so far.
   private(set) var total = ImportReport()
+  private var pieces = PieceSequence()
   /// The last conversation of the pieces before, and what it has become.
   private var last: (old: ConversationID, new: ConversationID)?
 
@@ -121,14 +135,19 @@ private struct ImportRun {
       if let part = input.part { bar.show("importing", part) }
     } while !batch.records.isEmpty && failure == nil
     if let (batch, task) = running { try finish(batch, task) }
+    pieces.end()
+    total.incomplete = pieces.incomplete
+    if let map { try map.sync() }
     if let failure { throw failure }
   }
 
-  private func fill(_ batch: inout Batch, from input: LineInput) throws(Failure) {
+  private mutating func fill(_ batch: inout Batch, from input: LineInput) throws(Failure) {
     while !batch.isFull, let line = try input.next() {
       guard !line.allSatisfy({ $0 <= 0x20 }) else { continue }
       do throws(ExportLineError) {
-        batch.records.append(try ExportLine.record(of: line, moreItemTypes: moreItemTypes))
+        let record = try ExportLine.record(of: line, moreItemTypes: moreItemTypes)
+        pieces.add(record, line: input.number)
+        batch.records.append(record)
       } catch {
         throw Failure(.data, "line \(input.number): \(error); the lines before it are stored")
       }
@@ -139,18 +158,19 @@ private struct ImportRun {
 
   /// Begins to store a piece.
   private func start(_ batch: inout Batch) -> (Batch, Outcome) {
+    var continuing = 0
     if let last {
       // It may go on with a conversation that has another id now.
-      for index in batch.records.indices where batch.records[index].afterItem != nil {
-        guard batch.records[index].conversation.id == last.old else { break }
-        batch.records[index] = batch.records[index].renamed(to: last.new)
-      }
+      let rest = batch.records.prefix { $0.afterItem != nil && $0.conversation.id == last.old }
+      continuing = rest.count
+      for index in rest.indices { batch.records[index] = rest[index].renamed(to: last.new) }
     }
     let (records, mintsIDs, store, project) = (batch.records, map != nil, store, project)
-    let task = Outcome {
+    let task = Outcome { [continuing] in
       do throws(RepositoryError) {
         return .success(
-          try await store.importRecords(records, mintsIDs: mintsIDs, in: project))
+          try await store.importRecords(
+            records, mintsIDs: mintsIDs, continuing: continuing, in: project))
       } catch {
         return .failure(error)
       }
@@ -178,6 +198,28 @@ private struct ImportRun {
   }
 }
 
+extension Store {
+  /// Stores the records of a piece.
+  ///
+  /// - Parameter count: How many of them, the first ones, go on with a conversation that an earlier piece
+  ///   has given a new id.
+  fileprivate func importRecords(
+    _ records: [ConversationRecord], mintsIDs: Bool, continuing count: Int, in project: ProjectID
+  ) async throws(RepositoryError) -> [ImportOutcome] {
+    guard count > 0 else {
+      return try await importRecords(records, mintsIDs: mintsIDs, in: project)
+    }
+    let first = try await importRecords(Array(records[..<count]), mintsIDs: false, in: project)
+    do throws(RepositoryError) {
+      let rest = Array(records[count...])
+      return try await first + importRecords(rest, mintsIDs: mintsIDs, in: project)
+    } catch {
+      guard case .laterThanNow(let index) = error else { throw error }
+      throw .laterThanNow(record: count + index)
+    }
+  }
+}
+
 extension ImportReport {
   fileprivate func json(of database: Database) -> JSONValue {
     .object([
@@ -189,6 +231,10 @@ extension ImportReport {
             "line": .integer(Int64(line.line)), "id": .string("\(line.id)"),
             "reason": .string(line.reason),
           ])
+        }),
+      "incomplete": .array(
+        incomplete.map { line in
+          .object(["line": .integer(Int64(line.line)), "id": .string("\(line.id)")])
         }),
     ])
   }

@@ -20,6 +20,14 @@ final class NewFile {
     close(descriptor)
   }
 
+  /// Waits until all that was written is on disk.
+  func sync() throws(Failure) {
+    // A pipe or a terminal has no disk.
+    guard fsync(descriptor) == 0 || errno == EINVAL else {
+      throw Failure(.io, "'\(path)': \(SystemError(number: errno))")
+    }
+  }
+
   /// Writes all of a text.
   func write(_ text: String) throws(Failure) {
     do {
