@@ -136,6 +136,13 @@ private struct Copy {
     var batch: [ProjectRecords] = []
     var (bytes, count) = (0, 0)
     while let one = try records.next() {
+      // The pieces of a conversation stay together, so that a copy which is interrupted ends with a
+      // whole one.
+      if one.record.afterItem == nil, bytes >= Self.batchBytes || count >= Self.batchCount {
+        try add(batch)
+        (batch, bytes, count) = ([], 0, 0)
+        bar.show("copying  ", records.part)
+      }
       if batch.last?.project == one.project {
         batch[batch.count - 1].records.append(one.record)
       } else {
@@ -143,11 +150,6 @@ private struct Copy {
       }
       bytes += one.record.byteCount
       count += 1
-      if bytes >= Self.batchBytes || count >= Self.batchCount {
-        try add(batch)
-        (batch, bytes, count) = ([], 0, 0)
-        bar.show("copying  ", records.part)
-      }
     }
     try add(batch)
     bar.show("copying  ", 1)
