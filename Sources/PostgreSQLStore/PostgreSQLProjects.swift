@@ -1,5 +1,4 @@
-internal import Conversations
-internal import Glibc
+package import Conversations
 public import PostgreSQL
 public import Repository
 
@@ -43,64 +42,28 @@ public struct PostgreSQLProjects: ~Copyable {
         itemCount: rows.int64($0, 3), keyCount: rows.int64($0, 4))
     }
   }
+}
 
-  /// Revokes the keys of a project, deletes its conversations a few at a time, and renames it. When it
-  /// is interrupted it may be called again.
-  ///
-  /// - Parameter progress: Called after each transaction with how many conversations were deleted.
-  /// - Throws: `.refused`, `.database`.
-  public mutating func delete(
-    _ name: String, progress: (Int) -> Void = { _ in }
-  ) throws(PostgreSQLProjectsError) -> ProjectDeletion {
+extension PostgreSQLProjects: ProjectDeleting {
+  package mutating func begin(
+    _ name: String
+  ) throws(PostgreSQLProjectsError) -> (project: ProjectID, keyCount: Int) {
     let project = try find(name)
-    var keyCount = try revokeKeys(of: project)
-    var count = 0
-    var newName: String?
-    while newName == nil {
-      try deleteConversations(of: project, &count, progress)
-      // What was let in before the keys were revoked.
-      Self.sleep(DeletionSlice.underWay)
-      try deleteConversations(of: project, &count, progress)
-      if let end = try rename(project) {
-        newName = end.newName
-        keyCount += end.keyCount
-      }
-    }
-    // And what has waited for a lock, or for the database, until now.
-    Self.sleep(DeletionSlice.underWay)
-    keyCount += try revokeKeys(of: project)
-    try deleteConversations(of: project, &count, progress)
-    return ProjectDeletion(newName: newName!, conversationCount: count, keyCount: keyCount)
+    return (project, try revokeKeys(of: project))
   }
 
-  /// - Parameter count: How many were deleted, which becomes more.
-  private mutating func deleteConversations(
-    of project: Int64, _ count: inout Int, _ progress: (Int) -> Void
-  ) throws(PostgreSQLProjectsError) {
-    while true {
-      let begin = ContinuousClock.now
-      let deleted = try inTransaction { projects throws(PostgreSQLProjectsError) in
-        try projects.deleteSlice(of: project)
-      }
-      guard deleted > 0 else { return }
-      count += deleted
-      progress(count)
-      Self.sleep(ContinuousClock.now - begin + DeletionSlice.pause)
-    }
-  }
-
-  private mutating func find(_ name: String) throws(PostgreSQLProjectsError) -> Int64 {
+  private mutating func find(_ name: String) throws(PostgreSQLProjectsError) -> ProjectID {
     // No name has U+0000, and PostgreSQL takes no text with it.
     guard !name.utf8.contains(0) else { throw .refused(.notFound) }
     let rows = try asked(
       .once("SELECT number FROM projects WHERE name = $1::text") { $0.add(name) })
     guard rows.count == 1 else { throw .refused(.notFound) }
-    let number = rows.int64(0, 0)
-    guard number != ProjectID.default.number else { throw .refused(.isDefault) }
-    return number
+    let project = ProjectID(number: rows.int64(0, 0))
+    guard project != .default else { throw .refused(.isDefault) }
+    return project
   }
 
-  private mutating func revokeKeys(of project: Int64) throws(PostgreSQLProjectsError) -> Int {
+  package mutating func revokeKeys(of project: ProjectID) throws(PostgreSQLProjectsError) -> Int {
     let now = now
     let rows = try asked(
       .once(
@@ -112,15 +75,23 @@ public struct PostgreSQLProjects: ~Copyable {
         SELECT count(*) FROM revoked
         """
       ) {
-        $0.add(project)
+        $0.add(project.number)
         $0.add(now)
       })
     return Int(rows.int64(0, 0))
   }
 
+  package mutating func deleteSlice(
+    of project: ProjectID
+  ) throws(PostgreSQLProjectsError) -> Int {
+    try inTransaction { projects throws(PostgreSQLProjectsError) in
+      try projects.deleteNext(of: project)
+    }
+  }
+
   /// The conversations are locked in the order that all programs keep; the triggers of the schema
   /// delete what belongs to them.
-  private mutating func deleteSlice(of project: Int64) throws(PostgreSQLProjectsError) -> Int {
+  private mutating func deleteNext(of project: ProjectID) throws(PostgreSQLProjectsError) -> Int {
     let rows = try asked(
       .once(
         """
@@ -128,7 +99,7 @@ public struct PostgreSQLProjects: ~Copyable {
         WHERE project = $1::bigint ORDER BY id LIMIT $2::bigint FOR UPDATE
         """
       ) {
-        $0.add(project)
+        $0.add(project.number)
         $0.add(Int64(DeletionSlice.conversationsMax))
       })
     let count = DeletionSlice.count((0..<rows.count).map { rows.int64($0, 1) })
@@ -137,15 +108,14 @@ public struct PostgreSQLProjects: ~Copyable {
       .once(
         "DELETE FROM conversations WHERE project = $1::bigint AND id = ANY ($2::bytea[])"
       ) {
-        $0.add(project)
+        $0.add(project.number)
         $0.add(byteas: (0..<count).map { rows.bytes($0, 0) })
       }, within: Self.counting)
     return count
   }
 
-  /// - Returns: The new name, and how many keys were made meanwhile; nil when conversations have come.
-  private mutating func rename(
-    _ project: Int64
+  package mutating func rename(
+    _ project: ProjectID
   ) throws(PostgreSQLProjectsError) -> (newName: String, keyCount: Int)? {
     try inTransaction { projects throws(PostgreSQLProjectsError) in
       // Whoever makes a key of the project makes it before or after this.
@@ -153,26 +123,22 @@ public struct PostgreSQLProjects: ~Copyable {
       let keyCount = try projects.revokeKeys(of: project)
       let found = try projects.asked(
         .once("SELECT EXISTS (SELECT 1 FROM conversations WHERE project = $1::bigint)") {
-          $0.add(project)
+          $0.add(project.number)
         })
       guard !found.bool(0, 0) else { return nil }
       let names = try projects.asked(
         .once(
           "SELECT name FROM projects WHERE name LIKE 'deleted-%' AND number <> $1::bigint"
-        ) { $0.add(project) })
+        ) { $0.add(project.number) })
       let taken = Set((0..<names.count).map { names.text($0, 0) })
-      let name = ProjectDeletion.name(number: project) { taken.contains($0) }
+      let name = ProjectDeletion.name(number: project.number) { taken.contains($0) }
       _ = try projects.asked(
         .once("UPDATE projects SET name = $2::text WHERE number = $1::bigint") {
-          $0.add(project)
+          $0.add(project.number)
           $0.add(name)
         })
       return (name, keyCount)
     }
-  }
-
-  private static func sleep(_ duration: Duration) {
-    usleep(UInt32(clamping: Int64(max(.zero, duration) / .microseconds(1))))
   }
 
   private mutating func inTransaction<T>(

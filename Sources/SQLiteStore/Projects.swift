@@ -1,5 +1,4 @@
-internal import Conversations
-internal import Glibc
+package import Conversations
 public import Repository
 internal import SQLite
 
@@ -54,51 +53,15 @@ public struct Projects: ~Copyable {
       throw .sqlite(error)
     }
   }
+}
 
-  /// Revokes the keys of a project, deletes its conversations a few at a time, and renames it. When it
-  /// is interrupted it may be called again.
-  ///
-  /// - Parameter progress: Called after each transaction with how many conversations were deleted.
-  /// - Throws: `.refused`, `.database`.
-  public func delete(
-    _ name: String, progress: (Int) -> Void = { _ in }
-  ) throws(ProjectsError) -> ProjectDeletion {
-    var keyCount = 0
-    let project = try inTransaction { () throws(ProjectsError) in
+extension Projects: ProjectDeleting {
+  package func begin(
+    _ name: String
+  ) throws(ProjectsError) -> (project: ProjectID, keyCount: Int) {
+    try inTransaction { () throws(ProjectsError) in
       let project = try find(name)
-      keyCount = try revokeKeys(of: project)
-      return project
-    }
-    var count = 0
-    var newName: String?
-    while newName == nil {
-      try deleteConversations(of: project, &count, progress)
-      // What was let in before the keys were revoked.
-      Self.sleep(DeletionSlice.underWay)
-      try deleteConversations(of: project, &count, progress)
-      if let end = try rename(project) {
-        newName = end.newName
-        keyCount += end.keyCount
-      }
-    }
-    // And what has waited for a lock, or for the database, until now.
-    Self.sleep(DeletionSlice.underWay)
-    keyCount += try inTransaction { () throws(ProjectsError) in try revokeKeys(of: project) }
-    try deleteConversations(of: project, &count, progress)
-    return ProjectDeletion(newName: newName!, conversationCount: count, keyCount: keyCount)
-  }
-
-  /// - Parameter count: How many were deleted, which becomes more.
-  private func deleteConversations(
-    of project: ProjectID, _ count: inout Int, _ progress: (Int) -> Void
-  ) throws(ProjectsError) {
-    while true {
-      let begin = ContinuousClock.now
-      let deleted = try inTransaction { () throws(ProjectsError) in try deleteSlice(of: project) }
-      guard deleted > 0 else { return }
-      count += deleted
-      progress(count)
-      Self.sleep(ContinuousClock.now - begin + DeletionSlice.pause)
+      return (project, try markKeysRevoked(of: project))
     }
   }
 
@@ -113,7 +76,11 @@ public struct Projects: ~Copyable {
     return ProjectID(number: number)
   }
 
-  private func revokeKeys(of project: ProjectID) throws(ProjectsError) -> Int {
+  package func revokeKeys(of project: ProjectID) throws(ProjectsError) -> Int {
+    try inTransaction { () throws(ProjectsError) in try markKeysRevoked(of: project) }
+  }
+
+  private func markKeysRevoked(of project: ProjectID) throws(ProjectsError) -> Int {
     try rethrowing { () throws(SQLiteError) in
       let update = try connection.prepare(
         "UPDATE api_keys SET revoked_at = :now WHERE project = :project AND revoked_at IS NULL")
@@ -124,7 +91,11 @@ public struct Projects: ~Copyable {
     }
   }
 
-  private func deleteSlice(of project: ProjectID) throws(ProjectsError) -> Int {
+  package func deleteSlice(of project: ProjectID) throws(ProjectsError) -> Int {
+    try inTransaction { () throws(ProjectsError) in try deleteNext(of: project) }
+  }
+
+  private func deleteNext(of project: ProjectID) throws(ProjectsError) -> Int {
     try rethrowing { () throws(SQLiteError) in
       let select = try connection.prepare(
         """
@@ -148,12 +119,11 @@ public struct Projects: ~Copyable {
     }
   }
 
-  /// - Returns: The new name, and how many keys were made meanwhile; nil when conversations have come.
-  private func rename(
+  package func rename(
     _ project: ProjectID
   ) throws(ProjectsError) -> (newName: String, keyCount: Int)? {
     try inTransaction { () throws(ProjectsError) in
-      let keyCount = try revokeKeys(of: project)
+      let keyCount = try markKeysRevoked(of: project)
       return try rethrowing { () throws(SQLiteError) in
         let hasConversations = try connection.prepare(
           "SELECT EXISTS (SELECT 1 FROM conversations WHERE project = :project)")
@@ -176,10 +146,6 @@ public struct Projects: ~Copyable {
         return (name, keyCount)
       }
     }
-  }
-
-  private static func sleep(_ duration: Duration) {
-    usleep(UInt32(clamping: Int64(max(.zero, duration) / .microseconds(1))))
   }
 
   private func inTransaction<T>(_ body: () throws(ProjectsError) -> T) throws(ProjectsError) -> T {

@@ -33,7 +33,7 @@ extension Database {
   ) throws(Failure) -> ProjectDeletion {
     switch self {
     case .sqlite(let path):
-      let projects = try openProjects(path, settings)
+      var projects = try openProjects(path, settings)
       do {
         return try projects.delete(name, progress: progress)
       } catch {
