@@ -174,13 +174,6 @@ public final class PostgreSQLStore: Store {
   }
 
   /// Reads a page of the conversations that a query asks for.
-  public func conversations(
-    _ query: ConversationQuery, in project: ProjectID
-  ) async throws(RepositoryError) -> ConversationPage {
-    try await conversations(query, in: project, within: nil)
-  }
-
-  /// Reads a page as `conversations(_:in:)` does.
   ///
   /// - Parameter timeout: How long it may take, at most; nil for what the settings say.
   /// - Throws: `.cursorNotFound`, `.queryTimeout`, also when the task is cancelled.

@@ -156,16 +156,21 @@ public protocol ConversationSource: Sendable {
 
   /// Reads a page of the conversations that a query asks for, as of one moment.
   ///
-  /// - Throws: `.cursorNotFound`, `.queryTimeout`.
-  func conversations(
-    _ query: ConversationQuery, in project: ProjectID
-  ) async throws(RepositoryError) -> ConversationPage
-
-  /// Reads a page of the conversations that a query asks for, as of one moment.
-  ///
   /// - Parameter timeout: How long it may take, at most; nil for what the settings say.
   /// - Throws: `.cursorNotFound`, `.queryTimeout`, also when the task is cancelled.
   func conversations(
     _ query: ConversationQuery, in project: ProjectID, within timeout: Duration?
   ) async throws(RepositoryError) -> ConversationPage
+}
+
+extension ConversationSource {
+  /// Reads a page of the conversations that a query asks for, as of one moment, in the time that the
+  /// settings say.
+  ///
+  /// - Throws: `.cursorNotFound`, `.queryTimeout`.
+  public func conversations(
+    _ query: ConversationQuery, in project: ProjectID
+  ) async throws(RepositoryError) -> ConversationPage {
+    try await conversations(query, in: project, within: nil)
+  }
 }
