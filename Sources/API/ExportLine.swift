@@ -1,4 +1,4 @@
-internal import Conversations
+public import Conversations
 internal import HTTP
 internal import JSON
 public import Repository
@@ -55,13 +55,12 @@ public enum ExportLine {
   ///
   /// - Parameters:
   ///   - line: Without its line feed.
-  ///   - moreItemTypes: The types that items may have beside those that this version knows.
+  ///   - types: The types that items may have.
   /// - Throws: What is wrong, for a person.
   public static func record(
-    of line: [UInt8], moreItemTypes: [String]
+    of line: [UInt8], types: ItemTypes
   ) throws(ExportLineError) -> ConversationRecord {
     do throws(APIError) {
-      let types = ItemTypes(more: moreItemTypes)
       return try record(of: line, ItemReader(types: types, unixSeconds: 0))
     } catch {
       throw ExportLineError(description: ErrorResponse(error).message)

@@ -10,7 +10,7 @@ import Testing
   private static let id = "conv_6a3f11765ab88196bb163daa1e6dc3030eea6ca4e48c1c16"
 
   private func read(_ line: String, moreTypes: [String] = []) throws -> ConversationRecord {
-    try ExportLine.record(of: Array(line.utf8), moreItemTypes: moreTypes)
+    try ExportLine.record(of: Array(line.utf8), types: ItemTypes(more: moreTypes))
   }
 
   private func written(_ record: ConversationRecord) -> String {

@@ -55,7 +55,7 @@ struct ImportCommand: ParsableCommand {
     let bar = ProgressBar()
     var run = ImportRun(
       database: database, store: store, project: project, map: map,
-      moreItemTypes: settings.api.moreItemTypes)
+      types: ItemTypes(more: settings.api.moreItemTypes))
     let result = Result { () throws(Failure) in try run.run(input, bar) }
     bar.end()
     waitFor { await store.close() }
@@ -90,7 +90,8 @@ private struct ImportRun {
   let project: ProjectID
   /// Gets the new ids; nil where ids are kept.
   let map: NewFile?
-  let moreItemTypes: [String]
+  /// Made once, since it is a table.
+  let types: ItemTypes
   /// What has become of the lines so far.
   private(set) var total = ImportReport()
   private var pieces = PieceSequence()
@@ -99,13 +100,13 @@ private struct ImportRun {
 
   init(
     database: Database, store: any Store, project: ProjectID, map: NewFile?,
-    moreItemTypes: [String]
+    types: ItemTypes
   ) {
     self.database = database
     self.store = store
     self.project = project
     self.map = map
-    self.moreItemTypes = moreItemTypes
+    self.types = types
   }
 
   private struct Batch: Sendable {
@@ -145,7 +146,7 @@ private struct ImportRun {
     while !batch.isFull, let line = try input.next() {
       guard !line.allSatisfy({ $0 <= 0x20 }) else { continue }
       do throws(ExportLineError) {
-        let record = try ExportLine.record(of: line, moreItemTypes: moreItemTypes)
+        let record = try ExportLine.record(of: line, types: types)
         pieces.add(record, line: input.number)
         batch.records.append(record)
       } catch {
