@@ -50,11 +50,15 @@ def new_context(browser, size, scheme, **options):
 class Visit:
     """One tab of the dashboard, and all that it said and asked for."""
 
-    def __init__(self, browser, url, size=WIDE, scheme="light", context=None, **options):
+    def __init__(self, browser, url, size=WIDE, scheme="light", context=None, clock=False,
+                 **options):
+        """`clock` lets the test put the time of the page forward: `page.clock.fast_forward`."""
         self.url = url
         self.has_own_context = context is None
         self.context = context or new_context(browser, size, scheme, **options)
         self.page = self.context.new_page()
+        if clock:
+            self.page.clock.install()
         self.console = []
         self.requests = []
         # The statuses of errors that the test provokes: Chromium writes a line for each.
