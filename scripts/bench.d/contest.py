@@ -17,6 +17,7 @@ OURS = "conversationd"
 CLIENT_LOAD_MAX = 0.95
 # The number of connections at which the bars stand.
 BAR_CONNECTIONS = 64
+PEERS_WORKLOADS = ["get", "update-4", "create", "items-append", "items-page", "items-get"]
 
 
 class Commit(NamedTuple):
@@ -152,7 +153,7 @@ class Contest:
                 other = self.against(self.options.large, workload.pairs)
                 other.name = large(self.options.large, other.name)
                 yield other
-        if workload.name in ("get", "update-4", "create", "items-append"):
+        if workload.name in PEERS_WORKLOADS:
             for peer in peers:
                 if peer.name not in self.failed:
                     yield peer(self.options.folder, self.cluster)

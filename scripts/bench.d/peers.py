@@ -16,6 +16,7 @@ from build import stored_value
 from cluster import Cluster, descendants, end_of
 from measure import Failure
 from servers import Server, Unavailable, free_ports
+from workloads import FEW_ITEMS, TWO_ITEMS
 
 CONVERSATIONS = "/v1/conversations"
 CLIENTS = 8
@@ -118,6 +119,38 @@ class Peer(Server):
                 raise Failure(f"{self.name} has ids of another length than {self.id_length}")
             file.write_text("".join(f"{id}\n" for id in ids))
         return file
+
+    def lines(self, workload):
+        if not workload.items:
+            return super().lines(workload)
+        # Those of a single conversation, which is the easier task.
+        file = self.data / f"{workload.items}.lines"
+        if not file.exists():
+            id, items = self.conversation_with_items()
+            lines = {"few": [f"{id}/items?order=asc&limit=20&after={item}" for item in items[25:75]],
+                     "item": [f"{id}/items/{item}" for item in items]}[workload.items]
+            self.look_at_items(lines[0], items[26 if workload.items == "few" else 0])
+            file.write_text("".join(f"{line}\n" for line in lines))
+        return file
+
+    def conversation_with_items(self):
+        """Creates a conversation of `FEW_ITEMS` items of 1 KB, and returns its id and theirs."""
+        id = json.loads(self.ask("POST", CONVERSATIONS, metadata({}))[1])["id"]
+        items = []
+        while len(items) < FEW_ITEMS:
+            status, body = self.ask("POST", f"{CONVERSATIONS}/{id}/items", TWO_ITEMS)
+            if status != 200:
+                raise Failure(f"{self.name} answers an append with {status} {body.decode()}")
+            items += [item["id"] for item in json.loads(body)["data"]]
+        return id, items
+
+    def look_at_items(self, line, id):
+        """Looks whether it answers with an item, or with 20 of which that is the first."""
+        status, body = self.ask("GET", f"{CONVERSATIONS}/{line}")
+        answer = json.loads(body) if status == 200 else {}
+        found = answer.get("data", [answer])
+        if len(found) != (20 if "data" in answer else 1) or found[0].get("id") != id:
+            raise Failure(f"{self.name} answers {line} with {status} {end_of(body.decode())}")
 
     def create(self, pairs, count):
         """Creates conversations on one connection, and returns their ids."""
