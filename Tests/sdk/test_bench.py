@@ -56,6 +56,23 @@ def test_every_cell_has_its_figures(binary, tmp_path):
     assert list(tmp_path.glob("conversationd-bench-*")) == []
 
 
+def test_what_fails_does_not_take_the_other_figures_with_it(binary, tmp_path):
+    # Only the time of a start is measured on a port that the bench chooses.
+    cannot_start = tmp_path / "cannot-start"
+    cannot_start.write_text(f'''#!/bin/sh
+case "$*" in *"--port 0"*) ;; serve*) exit 1 ;; esac
+exec {binary} "$@"
+''')
+    cannot_start.chmod(0o755)
+    result = bench("--binary", cannot_start, "--workload", "mixed", "start", "--count", 200,
+                   "--large", 0, "--rounds", 1, "--connections", 2, "--folder", tmp_path, "--json")
+    assert result.returncode == 1
+    assert result.stderr.endswith("\nbench: start: conversationd did not start\n")
+    answer = json.loads(result.stdout)
+    assert [row["workload"] for row in answer["rows"]] == ["mixed"]
+    assert answer["start_ms"] == []
+
+
 @pytest.fixture
 def open_folder():
     """One that the user of a PostgreSQL may enter, who is not root."""

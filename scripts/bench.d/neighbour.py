@@ -58,14 +58,16 @@ def among_neighbours(server, run, processors):
                 neighbours[task] = subprocess.Popen(
                     [sys.executable, __file__, task, server.origin,
                      server.headers["Authorization"]], stdout=subprocess.PIPE, text=True)
+        for process in neighbours.values():
+            process.stdout.readline()  # It has begun.
         time.sleep(AHEAD_SECONDS)
         figures = server.measure(run, processors)
     finally:
         for process in neighbours.values():
             process.terminate()
         counts = {task: process.communicate()[0] for task, process in neighbours.items()}
-    if not all(counts.values()):
-        raise Failure("a neighbour was refused")
+    if ended := [task for task, count in counts.items() if not count]:
+        raise Failure(f"the neighbour for {' and '.join(ended)} ended early")
     return figures, {task: int(count) for task, count in counts.items()}
 
 
@@ -113,9 +115,10 @@ def main(task, origin, authorization):
     def end(*_):
         raise Enough
 
-    signal.signal(signal.SIGTERM, end)
     count = 0
     try:
+        signal.signal(signal.SIGTERM, end)
+        print("begun", flush=True)
         for _ in {"pages": walk, "creates": load}[task](origin.removeprefix("http://"),
                                                         authorization):
             count += 1
