@@ -1,6 +1,7 @@
 // The client of the API: the only module that sends requests.
 
 import { encodePairs } from "./query.js";
+import { toMap } from "./text.js";
 
 // The key is kept for this tab alone. It is in no URL, and in no other store.
 const keyName = "conversationd.key";
@@ -39,9 +40,10 @@ export class ApiError extends Error {
 // Sends a request and returns the answer: `json`, `text`, `eTag`, `milliseconds`.
 //
 // `path` is relative to the page, which may be under the prefix of a proxy. `query` is pairs of
-// names and values.
+// names and values; those without a value are left out.
 export async function send(method, path, { query = [], json, headers = {}, signal, key } = {}) {
-  const parameters = encodePairs(query);
+  const parameters = encodePairs(query.filter(([, value]) => value !== undefined)
+    .map(([name, value]) => [name, String(value)]));
   const fields = { ...headers };
   const secret = key ?? session.key;
   if (secret) fields.Authorization = `Bearer ${secret}`;
@@ -87,6 +89,14 @@ function errorIn(text, response) {
 
 const conversationPath = (id) => `v1/conversations/${encodeURIComponent(id)}`;
 
+// What has metadata, with that as a Map.
+const mapped = (object) => ({ ...object, metadata: toMap(object.metadata) });
+
+const mappedPage = ({ json }) => ({ ...json, data: json.data.map(mapped) });
+
+// A conversation with its entity tag.
+const tagged = ({ json, eTag }) => ({ ...mapped(json), eTag });
+
 // Who a key is; the session's, unless one is given.
 export async function whoAmI(key) {
   return (await send("GET", "v1/me", key === undefined ? {} : { key })).json;
@@ -95,36 +105,29 @@ export async function whoAmI(key) {
 // A page of the list, with how long the server took.
 export async function listConversations(parameters, { signal } = {}) {
   const answer = await send("GET", "v1/conversations", { query: parameters, signal });
-  return { ...answer.json, milliseconds: answer.milliseconds };
+  return { ...mappedPage(answer), milliseconds: answer.milliseconds };
 }
 
 export async function countConversations(parameters, { upTo, signal } = {}) {
-  const query = upTo ? [...parameters, ["up_to", String(upTo)]] : parameters;
+  const query = [...parameters, ["up_to", upTo]];
   return (await send("GET", "v1/conversations/count", { query, signal })).json;
 }
 
-export async function metadataKeys({ prefix = "", limit = 20, upTo = 0, signal } = {}) {
-  const query = [["limit", String(limit)], ["up_to", String(upTo)]];
-  if (prefix) query.push(["prefix", prefix]);
-  return (await send("GET", "v1/conversations/metadata_keys", { query, signal })).json.data;
+export const metadataKeys = (options) => facet("metadata_keys", [], options);
+
+export const metadataValues = (key, options) => facet("metadata_values", [["key", key]], options);
+
+async function facet(name, about, { prefix, limit, upTo, signal }) {
+  const query = [...about, ["prefix", prefix || undefined], ["limit", limit], ["up_to", upTo]];
+  return (await send("GET", `v1/conversations/${name}`, { query, signal })).json.data;
 }
 
-export async function metadataValues(key, { prefix = "", limit = 20, upTo = 0, signal } = {}) {
-  const query = [["key", key], ["limit", String(limit)], ["up_to", String(upTo)]];
-  if (prefix) query.push(["prefix", prefix]);
-  return (await send("GET", "v1/conversations/metadata_values", { query, signal })).json.data;
-}
-
-// One conversation and its entity tag.
-export async function conversation(id, { signal } = {}) {
-  const answer = await send("GET", conversationPath(id), { signal });
-  return { ...answer.json, eTag: answer.eTag };
-}
+export const conversation = async (id, { signal } = {}) =>
+  tagged(await send("GET", conversationPath(id), { signal }));
 
 // A page of its items, with the text of the answer, whose numbers are as they were sent.
 export async function listItems(id, { after, limit = 50, order = "asc", signal } = {}) {
-  const query = [["limit", String(limit)], ["order", order]];
-  if (after) query.push(["after", after]);
+  const query = [["limit", limit], ["order", order], ["after", after]];
   const answer = await send("GET", `${conversationPath(id)}/items`, { query, signal });
   return { ...answer.json, text: answer.text };
 }
@@ -132,19 +135,16 @@ export async function listItems(id, { after, limit = 50, order = "asc", signal }
 // Sets and removes pairs: `changes` is a Map from keys to values, or to null for a key that goes.
 // It fails with 412 unless the conversation still has the entity tag, if one is given.
 export async function patchMetadata(id, changes, { eTag, signal } = {}) {
-  const answer = await send("PATCH", conversationPath(id), {
+  return tagged(await send("PATCH", conversationPath(id), {
     json: { metadata: Object.fromEntries(changes) }, signal,
-    headers: {
-      "Content-Type": "application/merge-patch+json", ...(eTag ? { "If-Match": eTag } : {}),
-    },
-  });
-  return { ...answer.json, eTag: answer.eTag };
+    headers: { "Content-Type": "application/merge-patch+json", ...ifMatch(eTag) },
+  }));
 }
 
-export async function deleteConversation(id, { eTag, signal } = {}) {
-  const headers = eTag ? { "If-Match": eTag } : {};
-  await send("DELETE", conversationPath(id), { headers, signal });
-}
+const ifMatch = (eTag) => eTag ? { "If-Match": eTag } : {};
+
+export const deleteConversation = (id, { eTag, signal } = {}) =>
+  send("DELETE", conversationPath(id), { headers: ifMatch(eTag), signal });
 
 export const listKeys = async () => (await send("GET", "v1/api_keys")).json.data;
 

@@ -30,16 +30,6 @@ const root = document.documentElement;
 let current = { name: null, view: null };
 let lastList = { link: "#/conversations", recap: "" };
 
-function makeView(name) {
-  switch (name) {
-    case "conversations": return new ListView();
-    case "conversation": return new PageView();
-    case "overview": return new OverviewView();
-    case "keys": return new KeysView();
-    default: return null;
-  }
-}
-
 // A conversation as a page.
 class PageView {
   constructor() {
@@ -70,15 +60,20 @@ class PageView {
   }
 }
 
+const views = new Map([
+  ["conversations", ListView], ["conversation", PageView], ["overview", OverviewView],
+  ["keys", KeysView],
+]);
+
 function draw() {
   const { page, id, query } = parseFragment(location.hash);
   const name = page === "conversations" && id ? "conversation" : page;
-  document.body.dataset.page = page;
   drawTop(page);
   if (!session.me) return;
   if (name !== current.name) {
-    current.view?.leave();
-    current = { name, view: makeView(name) };
+    current.view?.leave?.();
+    const View = views.get(name);
+    current = { name, view: View && new View() };
     fill(main, current.view?.element ?? notFound());
     scrollTo(0, 0);
   }
@@ -89,7 +84,7 @@ function draw() {
       link: viewFragment({ ...view, show: null }), recap: current.view.recap.join(" · "),
     };
   } else {
-    current.view?.update(id);
+    current.view?.update?.(id);
   }
   const title = pages.find(([one]) => one === page)?.[1] ?? "Not found";
   document.title = `${id ? `${id.slice(0, 13)}… · ` : ""}${title} · conversationd`;
@@ -168,19 +163,24 @@ function pressed(event) {
   const isField = target.matches?.("input:not([type=checkbox]), textarea, select");
   if (isField || (!hasShortcuts() && key !== "Escape")) return;
   if (key === "?") showShortcuts();
-  else if (!current.view?.key(key)) return;
+  else if (!current.view?.key?.(key)) return;
   event.preventDefault();
 }
 
 // Signing in and out
 
 function askForKey(reason) {
-  session.me = null;
-  current.view?.leave();
-  current = { name: null, view: null };
-  drawTop(null);
+  leave();
   fill(main, signIn(draw, reason));
   document.title = "Sign in · conversationd";
+}
+
+// Leaves the view, and shows nothing more of whoever was signed in.
+function leave() {
+  session.me = null;
+  current.view?.leave?.();
+  current = { name: null, view: null };
+  drawTop(null);
 }
 
 function signOut() {
@@ -190,10 +190,7 @@ function signOut() {
 }
 
 async function start() {
-  session.me = null;
-  current.view?.leave();
-  current = { name: null, view: null };
-  drawTop(null);
+  leave();
   fill(main, waiting("the dashboard"));
   try {
     session.me = await whoAmI();

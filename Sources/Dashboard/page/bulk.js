@@ -2,7 +2,8 @@
 
 import { countConversations, deleteConversation, patchMetadata, session } from "./api.js";
 import { confirm, dialogActions, openDialog, openProgress } from "./dialogs.js";
-import { button, fill, h, icon, iconButton, shown } from "./dom.js";
+import { button, fill, form, h, icon, iconButton, shown } from "./dom.js";
+import { keyPointsMax, valuePointsMax } from "./editor.js";
 import { allPages, exportConversations, patiently, rowsExportedMax, saveConversations }
   from "./export.js";
 import { explain, say } from "./notice.js";
@@ -13,7 +14,6 @@ import { upToNow } from "./toolbar.js";
 // Requests on their way at the same time.
 const senders = 6;
 const failuresShown = 50;
-const [keyPointsMax, valuePointsMax] = [64, 512];
 
 export class BulkBar {
   constructor({ clear, reload }) {
@@ -60,7 +60,7 @@ export class BulkBar {
     exportConversations(null, "csv", [...this.selected.values()]);
   }
 
-  // What is to be changed: how many, in words, and how they are read.
+  // What is to be changed: how many, in words, and how they are read; nothing if that failed.
   async target() {
     if (!this.isForAll) {
       const conversations = [...this.selected.values()];
@@ -68,52 +68,47 @@ export class BulkBar {
     }
     // What is created from now on is not among them.
     const parameters = upToNow(this.list.view);
-    const { count } = await countConversations(parameters, { upTo: rowsExportedMax });
-    return { count, recap: this.list.recap, read: (progress) => readAll(parameters, progress) };
-  }
-
-  async delete() {
-    const target = await this.target().catch((error) => say(explain(error).title));
-    if (!target) return;
-    const title = `Delete ${plural(target.count, "conversation")}?`;
-    const answer = await confirm(title, {
-      body: [h("p", {}, "With their metadata and items. It cannot be undone here."), recap(target)],
-      verb: `Delete ${number(target.count)}`, count: target.count,
-      saves: "First save a copy of their metadata to this computer (NDJSON)",
-    });
-    if (answer) {
-      await this.run("Delete", target, answer, ({ id }, signal) =>
-        deleteConversation(id, { signal }));
+    try {
+      const { count } = await countConversations(parameters, { upTo: rowsExportedMax });
+      return { count, recap: this.list.recap, read: (progress) => readAll(parameters, progress) };
+    } catch (error) {
+      return say(explain(error).title);
     }
   }
 
-  async change() {
-    const target = await this.target().catch((error) => say(explain(error).title));
+  async delete() {
+    const target = await this.target();
     if (!target) return;
-    const pair = await askForChange(target);
+    await this.run("Delete", target, "With their metadata and items. It cannot be undone here.",
+      ({ id }, signal) => deleteConversation(id, { signal }));
+  }
+
+  async change() {
+    const target = await this.target();
+    const pair = target && await askForChange(target);
     if (!pair) return;
     const { key, value } = pair;
     const words = value === null
       ? ["Remove ", h("b", {}, shown(key)), "."]
       : ["Set ", h("b", {}, shown(key)), " to ", h("b", {}, shown(value)), "."];
-    const answer = await confirm(`Change ${plural(target.count, "conversation")}?`, {
-      body: [h("p", {}, words), recap(target)],
-      verb: `Change ${number(target.count)}`, count: target.count,
-      saves: "First save a copy of their metadata to this computer (NDJSON)",
-    });
-    if (answer) {
-      await this.run("Change", target, answer, ({ id }, signal) =>
-        patchMetadata(id, new Map([[key, value]]), { signal }));
-    }
+    await this.run("Change", target, words, ({ id }, signal) =>
+      patchMetadata(id, new Map([[key, value]]), { signal }));
   }
 
-  // Reads, saves the copy, sends, and tells what failed.
-  async run(verb, target, { savesCopy }, act) {
-    const progress = openProgress(`${verb} ${plural(target.count, "conversation")}`, target.count);
+  // Asks, reads, saves the copy, sends, and tells what failed.
+  async run(verb, target, words, act) {
+    const title = `${verb} ${plural(target.count, "conversation")}`;
+    const answer = await confirm(`${title}?`, {
+      body: [h("p", {}, words), recap(target)],
+      verb: `${verb} ${number(target.count)}`, count: target.count,
+      saves: "First save a copy of their metadata to this computer (NDJSON)",
+    });
+    if (!answer) return;
+    const progress = openProgress(title, target.count);
     const outcome = { done: 0, failures: [] };
     try {
       const conversations = await target.read(progress);
-      if (savesCopy) saveConversations(conversations, "ndjson");
+      if (answer.savesCopy) saveConversations(conversations, "ndjson");
       await forEach(conversations, act, progress, outcome);
     } catch (error) {
       if (error.name !== "AbortError") outcome.failures.push({ id: "", message: error.message });
@@ -164,19 +159,16 @@ function askForChange({ count }) {
       value.disabled = removes.checked;
     } });
     const error = h("p", { class: "error", role: "alert" });
-    return h("form", {
-      class: "dialog-form", onsubmit: (event) => {
-        event.preventDefault();
-        const isLong = codePoints(key.value) > keyPointsMax
-          || codePoints(value.value) > valuePointsMax;
-        if (isLong) {
-          error.textContent =
-            `A key has at most ${keyPointsMax} characters, a value ${valuePointsMax}.`;
-        } else {
-          close({ key: key.value, value: removes.checked ? null : value.value });
-        }
-      },
-    }, h("label", { class: "stack" }, "Key", key), h("label", { class: "stack" }, "Value", value),
+    const submit = () => {
+      if (codePoints(key.value) > keyPointsMax || codePoints(value.value) > valuePointsMax) {
+        error.textContent =
+          `A key has at most ${keyPointsMax} characters, a value ${valuePointsMax}.`;
+      } else {
+        close({ key: key.value, value: removes.checked ? null : value.value });
+      }
+    };
+    return form("dialog-form", submit, h("label", { class: "stack" }, "Key", key),
+    h("label", { class: "stack" }, "Value", value),
     h("label", { class: "check-line" }, removes, "Remove the key instead"),
     h("p", { class: "muted small" }, icon("shield"), " Other pairs stay as they are."), error,
     dialogActions(button(null, "Cancel", () => close()),

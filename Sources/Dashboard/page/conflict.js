@@ -1,15 +1,14 @@
 // Two people changed one set: what it was, what it is, what is wanted, and what comes of it.
 
 import { dialogActions, openDialog } from "./dialogs.js";
-import { button, fill, h, shown } from "./dom.js";
-import { compare, merged } from "./merge.js";
+import { button, cell, h, row, segments, shown, table } from "./dom.js";
+import { compare, deed, merged } from "./merge.js";
 
 // Who did what to a key that only one side touched, or both in the same way.
 function reason({ base, theirs, yours, kind }) {
   if (kind === "same") return "both did the same";
-  const now = kind === "yours" ? yours : theirs;
-  const deed = now === null ? "removed" : base === null ? "added" : "changed";
-  return kind === "yours" ? `you ${deed} it` : `${deed} by somebody else`;
+  return kind === "yours"
+    ? `you ${deed(base, yours)} it` : `${deed(base, theirs)} by somebody else`;
 }
 
 // Resolves to `{ result }` with the chosen set, to `{ discards: true }`, or to undefined when the
@@ -20,12 +19,8 @@ export function resolveConflict(base, theirs, yours) {
   return openDialog("Somebody changed this set while you edited it", (close) => [
     h("p", {}, "Nothing of yours was stored. Keys that only one side touched are merged; choose "
       + "where both did."),
-    h("div", { class: "table-wrap", role: "region", "aria-label": "The three sets", tabindex: "0" },
-      h("table", { class: "plain sets", role: "table" },
-        h("thead", { role: "rowgroup" }, h("tr", { role: "row" },
-          ["Key", "When you began", "Stored now", "Yours", "Result"].map((words) =>
-            h("th", { role: "columnheader" }, words)))),
-        h("tbody", { role: "rowgroup" }, rows.map((row) => line(row, takesYours))))),
+    table("The three sets", "sets", ["Key", "When you began", "Stored now", "Yours", "Result"],
+      rows.map((one) => line(one, takesYours))),
     dialogActions(
       button(null, "Go on editing", () => close(), { autofocus: true }),
       button(null, "Discard mine", () => close({ discards: true }), { class: "quiet danger" }),
@@ -35,30 +30,16 @@ export function resolveConflict(base, theirs, yours) {
   ], { isWide: true });
 }
 
-function line(row, takesYours) {
-  const { key, base, theirs, yours, kind } = row;
-  const cell = (words, value, isMarked) => h("td", {
-    role: "cell", "data-key": words, class: isMarked ? "mark" : null,
-  }, value === null ? h("span", { class: "muted" }, "not set") : shown(value));
+function line(keyRow, takesYours) {
+  const { key, base, theirs, yours, kind } = keyRow;
   const isClash = kind === "clash";
-  return h("tr", { role: "row", class: kind },
-    h("th", { scope: "row", role: "rowheader" }, shown(key)),
-    cell("When you began", base), cell("Stored now", theirs, kind === "theirs" || isClash),
-    cell("Yours", yours, kind === "yours" || isClash),
-    h("td", { role: "cell" },
-      isClash ? sides(key, takesYours) : h("span", { class: "muted" }, reason(row))));
-}
-
-function sides(key, takesYours) {
-  const group = h("span", { class: "segments", role: "group", "aria-label": `Which ${key}` });
-  const draw = () => fill(group, [["theirs", false], ["yours", true]].map(([words, isYours]) =>
-    h("button", {
-      type: "button", "aria-pressed": String(takesYours.get(key) === isYours), onclick: () => {
-        takesYours.set(key, isYours);
-        draw();
-        group.querySelector('[aria-pressed="true"]').focus();
-      },
-    }, words)));
-  draw();
-  return group;
+  const value = (title, text, isMarked) => cell(title,
+    text === null ? h("span", { class: "muted" }, "not set") : shown(text), isMarked && "mark");
+  return row(kind, shown(key), value("When you began", base),
+    value("Stored now", theirs, kind === "theirs" || isClash),
+    value("Yours", yours, kind === "yours" || isClash),
+    cell(null, isClash
+      ? segments(`Which ${key}`, [["theirs", false], ["yours", true]], takesYours.get(key),
+        (isYours) => takesYours.set(key, isYours))
+      : h("span", { class: "muted" }, reason(keyRow))));
 }

@@ -3,14 +3,14 @@
 
 import { conversation as readConversation, deleteConversation, listItems, session } from "./api.js";
 import { confirm, copyText } from "./dialogs.js";
-import { button, fill, h, icon, iconButton, shown } from "./dom.js";
+import { button, fill, h, icon, iconButton, segments, shown } from "./dom.js";
 import { Editor, pairsMax } from "./editor.js";
 import { itemLine, itemsAsJSON } from "./items.js";
 import { explain, problem, say, waiting } from "./notice.js";
-import { choice, openPopover } from "./popover.js";
+import { choice, opener, openPopover } from "./popover.js";
 import { oneAsCurl, oneAsPython } from "./snippets.js";
 import { time } from "./table.js";
-import { localTime, plural, short, toMap, utcTime } from "./text.js";
+import { localTime, plural, short, utcTime } from "./text.js";
 
 const pageItems = 50;
 const wideOnly = { class: "icon-button wide-only" };
@@ -72,8 +72,7 @@ export class DetailView {
       ? iconButton("trash", "Delete", () => this.delete(), { hidden: !session.mayWrite })
       : button("trash", "Delete", () => this.delete(),
         { class: "quiet danger", hidden: !session.mayWrite });
-    const asCode = button("code", "Copy as", () => this.chooseCopy(asCode),
-      { "aria-haspopup": "dialog", "aria-expanded": "false" });
+    const asCode = opener("code", "Copy as", (element) => this.chooseCopy(element));
     return h("header", { class: "detail-head" },
       h("div", { class: "detail-title" }, title, copy, this.when),
       h("div", { class: "detail-actions" }, this.isPanel ? [
@@ -88,8 +87,8 @@ export class DetailView {
       ] : [asCode, this.remove]));
   }
 
-  chooseCopy(opener) {
-    openPopover(opener, "Copy as", (close) => [
+  chooseCopy(element) {
+    openPopover(element, "Copy as", (close) => [
       choice("curl", { close, run: () => copyText(oneAsCurl(this.id), "Copied") }),
       choice("Python", { close, run: () => copyText(oneAsPython(this.id), "Copied") }),
     ]);
@@ -97,28 +96,17 @@ export class DetailView {
 
   snippet() {
     const code = h("code", {}, oneAsCurl(this.id));
-    const group = h("span", { class: "segments", role: "group", "aria-label": "Language" });
-    const languages = [["curl", oneAsCurl], ["Python", oneAsPython]];
-    const draw = (chosen) => {
-      fill(group, languages.map(([words, make]) => h("button", {
-        type: "button", "aria-pressed": String(words === chosen), onclick: () => {
-          draw(words);
-          code.textContent = make(this.id);
-          group.querySelector('[aria-pressed="true"]').focus();
-        },
-      }, words)));
-    };
-    draw("curl");
+    const languages = segments("Language", [["curl", oneAsCurl], ["Python", oneAsPython]],
+      oneAsCurl, (make) => (code.textContent = make(this.id)));
     return h("section", { class: "card", "aria-label": "As code" },
-      h("div", { class: "card-head" }, h("h2", {}, "As code"), h("span", { class: "gap" }), group),
+      h("div", { class: "card-head" }, h("h2", {}, "As code"), h("span", { class: "gap" }),
+        languages),
       h("pre", { tabindex: "0" }, code));
   }
 
   async loadConversation(signal) {
     try {
-      const conversation = await readConversation(this.id, { signal });
-      conversation.metadata = toMap(conversation.metadata);
-      this.take(conversation);
+      this.take(await readConversation(this.id, { signal }));
     } catch (error) {
       if (error.name === "AbortError") return;
       if (error.status === 404) return this.gone(error);

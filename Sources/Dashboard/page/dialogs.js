@@ -1,6 +1,6 @@
 // Dialogs, and what they have in common. The browser keeps the focus inside them and gives it back.
 
-import { button, fill, h } from "./dom.js";
+import { button, fill, form, h } from "./dom.js";
 import { say } from "./notice.js";
 import { number } from "./text.js";
 
@@ -47,12 +47,8 @@ export function confirm(title, { body, verb, count, saves }) {
     });
     const done = () => close(saves ? { savesCopy: copy.checked } : true);
     const act = h("button", { class: "primary danger", disabled: count !== undefined }, verb);
-    return h("form", {
-      class: "dialog-form", onsubmit: (event) => {
-        event.preventDefault();
-        done();
-      },
-    }, body, saves && h("label", { class: "check-line" }, copy, saves),
+    return form("dialog-form", done, body,
+    saves && h("label", { class: "check-line" }, copy, saves),
     count !== undefined && h("label", { class: "stack" }, `Type ${count} to confirm`, field),
     dialogActions(
       button(null, "Cancel", () => close(), { autofocus: count === undefined }), act));

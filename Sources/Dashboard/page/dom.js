@@ -47,6 +47,41 @@ export function button(symbol, words, onclick, attributes = {}) {
 export const iconButton = (symbol, label, onclick, attributes = {}) =>
   button(symbol, null, onclick, { class: "icon-button", "aria-label": label, ...attributes });
 
+// A form that a function takes, not the browser.
+export const form = (kind, submit, ...children) => h("form", {
+  class: kind, onsubmit: (event) => {
+    event.preventDefault();
+    submit();
+  },
+}, ...children);
+
+// Buttons of which one is chosen. `choices` are pairs of words and a value.
+export function segments(label, choices, chosen, choose) {
+  const group = h("span", { class: "segments", role: "group", "aria-label": label });
+  const draw = (current) => fill(group, choices.map(([words, value]) => h("button", {
+    type: "button", "aria-pressed": String(value === current), onclick: () => {
+      choose(value);
+      draw(value).querySelector('[aria-pressed="true"]').focus();
+    },
+  }, words)));
+  return draw(chosen);
+}
+
+// A table that scrolls. A narrow screen shows its rows as cards, so that its roles have to be said.
+export const table = (label, kind, titles, rows) => h("div",
+  { class: "table-wrap", role: "region", "aria-label": label, tabindex: "0" },
+  h("table", { class: `plain ${kind}`, role: "table" },
+    h("thead", { role: "rowgroup" }, h("tr", { role: "row" },
+      titles.map((words) => words ? h("th", { role: "columnheader" }, words) : cell()))),
+    h("tbody", { role: "rowgroup" }, rows)));
+
+export const row = (kind, title, ...cells) => h("tr", { role: "row", class: kind },
+  h("th", { scope: "row", role: "rowheader" }, title), ...cells);
+
+// A cell, with the title of its column where it is part of a card.
+export const cell = (title, value, kind) =>
+  h("td", { role: "cell", "data-key": title, class: kind }, value);
+
 const paths = {
   search: "M10 4a6 6 0 1 0 3.8 10.6l4.8 4.8 1.4-1.4-4.8-4.8A6 6 0 0 0 10 4zm0 2a4 4 0 1 1 "
     + "0 8 4 4 0 0 1 0-8z",

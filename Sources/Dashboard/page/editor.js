@@ -3,13 +3,13 @@
 
 import { conversation as readConversation, patchMetadata } from "./api.js";
 import { resolveConflict } from "./conflict.js";
-import { button, fill, h, iconButton, shown } from "./dom.js";
+import { button, fill, form, h, iconButton, shown } from "./dom.js";
 import { difference } from "./merge.js";
 import { explain, say } from "./notice.js";
-import { codePoints, toMap } from "./text.js";
+import { codePoints } from "./text.js";
 
 export const pairsMax = 16;
-const [keyPointsMax, valuePointsMax] = [64, 512];
+export const [keyPointsMax, valuePointsMax] = [64, 512];
 // From here on a limit is near.
 const nearMax = 0.9;
 // Longer values, and those of several lines, get more than a line.
@@ -22,19 +22,14 @@ export class Editor {
     Object.assign(this, { conversation, done, base: conversation.metadata, pairs: [] });
     this.list = h("ul", { class: "pairs" });
     this.add = button("plus", "Add a pair", () => this.addPair());
-    this.changes = h("div", { class: "changes", role: "status" });
+    this.changes = h("div", { class: "counts", role: "status" });
     this.error = h("p", { class: "error", role: "alert" });
     this.save = h("button", { class: "primary" }, "Save");
-    this.element = h("form", {
-      class: "editor", onsubmit: (event) => {
-        event.preventDefault();
-        this.submit();
-      },
-      onkeydown: (event) => this.key(event),
-    }, this.list, this.add, this.changes, this.error,
-    h("div", { class: "editor-actions" }, this.save,
-      button(null, "Cancel", () => this.done()), h("span", { class: "gap" }),
-      h("span", { class: "muted" }, h("kbd", {}, "Ctrl"), " ", h("kbd", {}, "Enter"))));
+    this.element = form("editor", () => this.submit(), this.list, this.add, this.changes,
+      this.error, h("div", { class: "editor-actions" }, this.save,
+        button(null, "Cancel", () => this.done()), h("span", { class: "gap" }),
+        h("span", { class: "muted" }, h("kbd", {}, "Ctrl"), " ", h("kbd", {}, "Enter"))));
+    this.element.addEventListener("keydown", (event) => this.key(event));
     for (const [key, value] of this.base) this.append({ key, value, isNew: false });
     this.check();
   }
@@ -154,7 +149,6 @@ export class Editor {
     this.save.disabled = true;
     try {
       const stored = await patchMetadata(this.conversation.id, changes, { eTag });
-      stored.metadata = toMap(stored.metadata);
       offerUndo(stored, before, this.done);
       this.done(stored);
     } catch (error) {
@@ -176,7 +170,6 @@ export class Editor {
       this.error.textContent = explain(error).title;
       return;
     }
-    now.metadata = toMap(now.metadata);
     const choice = await resolveConflict(this.base, now.metadata, this.result);
     if (choice?.discards) return this.done(now);
     if (!choice) return this.save.focus();
@@ -221,7 +214,6 @@ function offerUndo(stored, before, done) {
     try {
       const changes = difference(stored.metadata, before);
       const undone = await patchMetadata(stored.id, changes, { eTag: stored.eTag });
-      undone.metadata = toMap(undone.metadata);
       say("Undone.");
       done(undone);
     } catch (error) {

@@ -2,8 +2,9 @@
 
 import { listConversations } from "./api.js";
 import { openProgress, saveFile } from "./dialogs.js";
+import { allKeys } from "./merge.js";
 import { explain } from "./notice.js";
-import { byCodePoint, csvRow, number, plural, toMap, utcTime } from "./text.js";
+import { csvRow, number, plural, utcTime } from "./text.js";
 
 export const rowsExportedMax = 100_000;
 const pageRows = 100;
@@ -13,8 +14,7 @@ const triesMax = 4;
 export async function* allPages(parameters, { signal, max = rowsExportedMax }) {
   let after, count = 0;
   do {
-    const limit = ["limit", String(Math.min(pageRows, max - count))];
-    const query = [...parameters, limit, ...(after ? [["after", after]] : [])];
+    const query = [...parameters, ["limit", Math.min(pageRows, max - count)], ["after", after]];
     const page = await patiently(() => listConversations(query, { signal }), signal);
     yield page.data;
     count += page.data.length;
@@ -63,16 +63,14 @@ export function saveConversations(rows, format) {
   else saveFile(`${name}.ndjson`, "application/x-ndjson", rows.map(jsonLine));
 }
 
-const jsonLine = ({ id, object, created_at: createdAt, metadata }) => {
-  const pairs = metadata instanceof Map ? Object.fromEntries(metadata) : metadata;
-  return `${JSON.stringify({ id, object, created_at: createdAt, metadata: pairs })}\n`;
-};
+const jsonLine = ({ id, object, created_at, metadata }) =>
+  `${JSON.stringify({ id, object, created_at, metadata: Object.fromEntries(metadata) })}\n`;
 
 // A column for each key that any of the rows has.
-export function csvParts(rows) {
-  const sets = rows.map(({ metadata }) => metadata instanceof Map ? metadata : toMap(metadata));
-  const keys = [...new Set(sets.flatMap((pairs) => [...pairs.keys()]))].sort(byCodePoint);
+function csvParts(rows) {
+  const keys = allKeys(...rows.map(({ metadata }) => metadata));
   // The mark tells spreadsheets that it is UTF-8.
-  return ["\ufeff", csvRow(["id", "created_at", ...keys]), ...rows.map((row, index) =>
-    csvRow([row.id, utcTime(row.created_at), ...keys.map((key) => sets[index].get(key) ?? "")]))];
+  return ["\ufeff", csvRow(["id", "created_at", ...keys]),
+    ...rows.map(({ id, created_at: seconds, metadata }) =>
+      csvRow([id, utcTime(seconds), ...keys.map((key) => metadata.get(key) ?? "")]))];
 }

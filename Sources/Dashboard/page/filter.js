@@ -83,8 +83,13 @@ export class FilterBox {
   }
 
   edit(condition) {
-    this.pending = { key: condition.key, values: [...condition.values], edited: condition };
-    this.input.value = "";
+    this.goOn({ key: condition.key, values: [...condition.values], edited: condition });
+  }
+
+  // Goes on with the condition that is being made, or with none.
+  goOn(pending, text = "") {
+    this.pending = pending;
+    this.input.value = text;
     this.draw();
     this.input.focus();
     this.suggestSoon();
@@ -103,8 +108,7 @@ export class FilterBox {
   // Ends the condition that is being made.
   finish(operator, value) {
     const { key, values, edited } = this.pending;
-    const conditions = this.conditions.filter((one) => one !== edited)
-      .map((one) => ({ ...one, values: [...one.values] }));
+    const conditions = structuredClone(this.conditions.filter((one) => one !== edited));
     if (operator === "is") {
       const all = value === null ? values : [...values, value];
       if (all.length === 0) return;
@@ -116,10 +120,7 @@ export class FilterBox {
   }
 
   begin(key) {
-    this.pending = { key, values: [], edited: null };
-    this.input.value = "";
-    this.draw();
-    this.suggestSoon();
+    this.goOn({ key, values: [], edited: null });
   }
 
   key(event) {
@@ -188,22 +189,19 @@ export class FilterBox {
     const value = option?.value ?? this.input.value.trim();
     if (value === "") return;
     if (!this.pending.values.includes(value)) this.pending.values.push(value);
-    this.input.value = "";
-    this.draw();
-    this.suggestSoon();
+    this.goOn(this.pending);
   }
 
   back() {
-    if (this.pending?.values.length) {
-      this.pending.values.pop();
-    } else if (this.pending) {
-      this.input.value = this.pending.key;
-      this.pending = null;
-    } else if (this.conditions.length) {
-      return this.edit(this.conditions.at(-1));
+    const { pending, conditions } = this;
+    if (pending?.values.length) {
+      pending.values.pop();
+      this.goOn(pending);
+    } else if (pending) {
+      this.goOn(null, pending.key);
+    } else if (conditions.length) {
+      this.edit(conditions.at(-1));
     }
-    this.draw();
-    this.suggestSoon();
   }
 
   cancel() {

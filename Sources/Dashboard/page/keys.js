@@ -2,7 +2,7 @@
 
 import { createKey, listKeys, revokeKey, session } from "./api.js";
 import { confirm, copyText, dialogActions, openDialog } from "./dialogs.js";
-import { button, fill, h, icon, shown } from "./dom.js";
+import { button, cell, fill, form, h, icon, row, shown, table } from "./dom.js";
 import { explain, problem, say, waiting } from "./notice.js";
 import { localTime, plural } from "./text.js";
 import { time } from "./table.js";
@@ -22,14 +22,6 @@ export class KeysView {
     this.load();
   }
 
-  update() {}
-
-  leave() {}
-
-  key() {
-    return false;
-  }
-
   async load() {
     fill(this.content, waiting("the keys"));
     try {
@@ -45,27 +37,18 @@ export class KeysView {
   }
 
   table(keys) {
-    const cell = (words, value, kind) =>
-      h("td", { role: "cell", "data-key": words, class: kind }, value);
-    return h("section", { class: "card flush" }, h("div", {
-      class: "table-wrap", role: "region", "aria-label": "API keys", tabindex: "0",
-    }, h("table", { class: "plain keys", role: "table" },
-      h("thead", { role: "rowgroup" }, h("tr", { role: "row" },
-        ["Name", "Rights", "State", "Created", "Last used", "Expires", "Key"].map((words) =>
-          h("th", { role: "columnheader" }, words)), h("td", { role: "cell" }))),
-      h("tbody", { role: "rowgroup" }, keys.map((key) => {
-        const state = stateOf(key);
-        return h("tr", { role: "row", class: state === "active" ? null : "off" },
-          h("th", { scope: "row", role: "rowheader" }, shown(key.name)),
-          cell("Rights", rightsName(key)),
-          h("td", { role: "cell", class: "state-cell" },
-            h("span", { class: state === "active" ? "pill ok" : "pill" }, state)),
+    const titles = ["Name", "Rights", "State", "Created", "Last used", "Expires", "Key", null];
+    return h("section", { class: "card flush" }, table("API keys", "keys", titles,
+      keys.map((key) => {
+        const isActive = stateOf(key) === "active";
+        return row(isActive ? null : "off", shown(key.name), cell("Rights", rightsName(key)),
+          cell(null, h("span", { class: isActive ? "pill ok" : "pill" }, stateOf(key)),
+            "state-cell"),
           cell("Created", time(key.created_at)),
           cell("Last used", key.last_used_at ? time(key.last_used_at) : "never"),
-          cell("Expires", ...expiry(key)),
-          cell("Key", key.redacted_value, "mono"),
-          h("td", { role: "cell", class: "right" }, state === "active" && this.action(key)));
-      })))));
+          cell("Expires", ...expiry(key)), cell("Key", key.redacted_value, "mono"),
+          cell(null, isActive && this.action(key), "right"));
+      })));
   }
 
   action(key) {
@@ -113,22 +96,20 @@ function keyForm(close) {
   const expires = h("select", {},
     expiries.map(([words, days]) => h("option", { value: days }, words)));
   const error = h("p", { class: "error", role: "alert" });
-  return h("form", {
-    class: "dialog-form", onsubmit: async (event) => {
-      event.preventDefault();
-      const days = Number(expires.value);
-      try {
-        close(await createKey({
-          name: name.value, rights: readOnly.checked ? "read_only" : "read_write",
-          ...(days ? { expires_at: Math.floor(Date.now() / 1000) + days * 86_400 } : {}),
-        }));
-      } catch (failure) {
-        error.textContent = failure.code === "name_taken"
-          ? "There is a key of that name already." : explain(failure).advice;
-        name.focus();
-      }
-    },
-  }, h("label", { class: "stack" }, "Name", name),
+  const submit = async () => {
+    const days = Number(expires.value);
+    try {
+      close(await createKey({
+        name: name.value, rights: readOnly.checked ? "read_only" : "read_write",
+        ...(days ? { expires_at: Math.floor(Date.now() / 1000) + days * 86_400 } : {}),
+      }));
+    } catch (failure) {
+      error.textContent = failure.code === "name_taken"
+        ? "There is a key of that name already." : explain(failure).advice;
+      name.focus();
+    }
+  };
+  return form("dialog-form", submit, h("label", { class: "stack" }, "Name", name),
   h("label", { class: "stack" }, "Expires", expires),
   h("label", { class: "check-line" }, readOnly, "It may only read"), error,
   dialogActions(

@@ -7,9 +7,10 @@ import { DetailView } from "./detail.js";
 import { button, fill, h } from "./dom.js";
 import { conditionWords, FilterBox } from "./filter.js";
 import { problem, waiting } from "./notice.js";
+import { opener } from "./popover.js";
 import { addCondition, conditionParameters, listParameters, viewFragment } from "./query.js";
 import { ConversationTable, refreshTimes } from "./table.js";
-import { capped, localTime, number, toMap } from "./text.js";
+import { capped, localTime, number } from "./text.js";
 import { chooseColumns, chooseCopy, chooseExport, chooseOrder, chooseTime, orderName, timeName }
   from "./toolbar.js";
 
@@ -60,13 +61,9 @@ export class ListView {
   }
 
   build() {
-    const tool = (symbol, words, open) => {
-      const opener = button(symbol, words, () => open(opener, this),
-        { "aria-haspopup": "dialog", "aria-expanded": "false", "aria-label": words });
-      return opener;
-    };
-    this.time = button("clock", "Any time", () => chooseTime(this.time, this),
-      { class: "field", "aria-haspopup": "dialog", "aria-expanded": "false" });
+    const tool = (symbol, words, open) =>
+      opener(symbol, words, (element) => open(element, this), { "aria-label": words });
+    this.time = opener("clock", "Any time", () => chooseTime(this.time, this), { class: "field" });
     this.order = tool("sort", "Newest first", chooseOrder);
     return h("div", { class: "list" },
       h("h1", { class: "unseen" }, "Conversations"),
@@ -108,7 +105,7 @@ export class ListView {
   }
 
   addFilter(key, value) {
-    const conditions = this.view.conditions.map((one) => ({ ...one, values: [...one.values] }));
+    const conditions = structuredClone(this.view.conditions);
     addCondition(conditions, key, "is", value);
     this.go({ conditions, show: narrow.matches ? null : this.view.show });
   }
@@ -163,12 +160,10 @@ export class ListView {
     fill(this.table.end, problem(error, retry));
   }
 
-  async page(cursor, signal) {
-    const size = ["limit", String(pageRows)];
-    const page = await listConversations(
+  page(cursor, signal) {
+    const size = ["limit", pageRows];
+    return listConversations(
       [...listParameters(this.view), size, ...details, ...cursor], { signal });
-    for (const conversation of page.data) conversation.metadata = toMap(conversation.metadata);
-    return page;
   }
 
   // The columns of the view, else the first keys that there are.
@@ -239,7 +234,7 @@ export class ListView {
     if (isIdle || this.hasDropped || !this.request || this.request.signal.aborted) return;
     const { request } = this;
     try {
-      const cursor = [["before", this.firstID], ["limit", String(newMax)]];
+      const cursor = [["before", this.firstID], ["limit", newMax]];
       const page = await listConversations([...listParameters(this.view), ...cursor],
         { signal: request.signal });
       if (request !== this.request) return;

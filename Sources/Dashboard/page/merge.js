@@ -4,7 +4,8 @@ import { byCodePoint } from "./text.js";
 
 const valueOf = (pairs, key) => pairs.get(key) ?? null;
 
-const allKeys = (...sets) =>
+// The keys that any of the sets has.
+export const allKeys = (...sets) =>
   [...new Set(sets.flatMap((pairs) => [...pairs.keys()]))].sort(byCodePoint);
 
 // What turns one set into another: a Map from keys to values, or to null for a key that goes.
@@ -13,6 +14,10 @@ export function difference(from, to) {
     .filter((key) => valueOf(from, key) !== valueOf(to, key))
     .map((key) => [key, valueOf(to, key)]));
 }
+
+// What was done to a key: null is where it is not set.
+export const deed = (before, after) =>
+  after === null ? "removed" : before === null ? "added" : "changed";
 
 // Compares what two sides made of one set, key by key where anybody changed something:
 //   { key, base, theirs, yours, kind }, null where the key is not set

@@ -2,7 +2,7 @@
 
 import { metricsText, readiness } from "./api.js";
 import { chart } from "./charts.js";
-import { button, fill, h } from "./dom.js";
+import { button, cell, fill, h, row, table } from "./dom.js";
 import { buckets, bucketsBetween, parseMetrics, quantile, sum } from "./metrics.js";
 import { problem, waiting } from "./notice.js";
 import { bytes, number } from "./text.js";
@@ -19,7 +19,10 @@ export class OverviewView {
     this.pill = h("span", { class: "pill" }, "…");
     this.pause = button(null, "Pause", () => this.togglePause(), { "aria-pressed": "false" });
     this.cards = h("div", { class: "cards" });
-    this.routes = h("section", { class: "card", hidden: true });
+    this.routes = h("section", { class: "card", hidden: true },
+      h("div", { class: "card-head" }, h("h2", {}, "Routes"),
+        h("span", { class: "muted" }, "the last two minutes, at most")),
+      table("Routes", "figures", ["Route", "Requests/s", "p50 ms", "p99 ms", "Errors/s"], []));
     this.state = h("div", {}, waiting("figures"));
     this.element = h("div", { class: "overview" },
       h("div", { class: "page-head" }, h("h1", {}, "Overview"), this.pill,
@@ -31,15 +34,9 @@ export class OverviewView {
     this.run();
   }
 
-  update() {}
-
   leave() {
     clearTimeout(this.timer);
     this.request.abort();
-  }
-
-  key() {
-    return false;
   }
 
   togglePause() {
@@ -135,19 +132,10 @@ export class OverviewView {
 
   // The errors of the last two minutes, by status.
   statuses() {
-    const [first, last] = [this.samples[0].metrics, this.samples.at(-1).metrics];
-    const counts = new Map();
-    for (const { name, labels, value } of last) {
-      if (name !== "http_requests_total" || !isError(labels)) continue;
-      const status = labels.get("status");
-      counts.set(status, (counts.get(status) ?? 0) + value);
-    }
-    for (const [status, count] of counts) {
-      counts.set(status, count - sum(first, "http_requests_total",
-        (labels) => labels.get("status") === status));
-    }
-    const words = [...counts].filter(([, count]) => count > 0).sort()
-      .map(([status, count]) => `${status}: ${number(count)}`);
+    const [first, last] = [this.samples[0], this.samples.at(-1)];
+    const words = labelValues(last, "status").sort().map((status) => [status,
+      gain(first, last, (labels) => isError(labels) && labels.get("status") === status)])
+      .filter(([, count]) => count > 0).map(([status, count]) => `${status}: ${number(count)}`);
     return words.length ? words.join(" · ") : "none in the last two minutes";
   }
 
@@ -155,41 +143,31 @@ export class OverviewView {
     const [first, last] = [this.samples[0], this.samples.at(-1)];
     const seconds = (last.at - first.at) / 1000;
     if (seconds === 0) return;
-    const rows = [...new Set(last.metrics.filter(({ name }) => name === "http_requests_total")
-      .map(({ labels }) => labels.get("route")))].map((route) => routeFigures(route, first, last))
+    const rows = labelValues(last, "route").map((route) => routeFigures(route, first, last))
       .filter(({ requests }) => requests > 0).sort((a, b) => b.requests - a.requests);
     this.routes.hidden = rows.length === 0;
-    const wrap = this.routes.querySelector(".table-wrap");
-    const place = wrap?.scrollLeft ?? 0;
-    const hadFocus = wrap?.contains(document.activeElement);
-    fill(this.routes,
-      h("div", { class: "card-head" }, h("h2", {}, "Routes"),
-        h("span", { class: "muted" }, "the last two minutes, at most")),
-      h("div", { class: "table-wrap", role: "region", "aria-label": "Routes", tabindex: "0" },
-        h("table", { class: "plain figures" },
-          h("thead", {}, h("tr", {}, h("th", {}, "Route"),
-            ["Requests/s", "p50 ms", "p99 ms", "Errors/s"].map((words) =>
-              h("th", { class: "number" }, words)))),
-          h("tbody", {}, rows.map(({ route, requests, p50, p99, errors }) => h("tr", {},
-            h("th", { scope: "row" }, h("code", {}, route)),
-            [requests / seconds, p50, p99, errors / seconds].map((value) =>
-              h("td", { class: "number" }, figure(value)))))))));
-    const newWrap = this.routes.querySelector(".table-wrap");
-    newWrap.scrollLeft = place;
-    if (hadFocus) newWrap.focus();
+    fill(this.routes.querySelector("tbody"), rows.map(({ route, requests, p50, p99, errors }) =>
+      row(null, h("code", {}, route), [requests / seconds, p50, p99, errors / seconds]
+        .map((value) => cell(null, figure(value))))));
   }
 }
 
+// The values of a label of the requests.
+const labelValues = ({ metrics }, label) => [...new Set(metrics
+  .filter(({ name }) => name === "http_requests_total").map(({ labels }) => labels.get(label)))];
+
+// How many requests came between two samples.
+const gain = (first, last, where) => sum(last.metrics, "http_requests_total", where)
+  - sum(first.metrics, "http_requests_total", where);
+
 function routeFigures(route, first, last) {
   const ofRoute = (labels) => labels.get("route") === route;
-  const gain = (where) => sum(last.metrics, "http_requests_total", where)
-    - sum(first.metrics, "http_requests_total", where);
   const [before, after] = [first, last].map(({ metrics }) =>
     buckets(metrics, "http_request_duration_seconds", ofRoute));
   const durations = bucketsBetween(before, after);
   return {
-    route, requests: gain(ofRoute),
-    errors: gain((labels) => ofRoute(labels) && isError(labels)),
+    route, requests: gain(first, last, ofRoute),
+    errors: gain(first, last, (labels) => ofRoute(labels) && isError(labels)),
     p50: milliseconds(quantile(0.5, durations)), p99: milliseconds(quantile(0.99, durations)),
   };
 }

@@ -1,21 +1,28 @@
 // A small window under a button: choices that need no dialog.
 
-import { h } from "./dom.js";
+import { button, h } from "./dom.js";
+
+// A button that opens one.
+export function opener(symbol, words, open, attributes = {}) {
+  const element = button(symbol, words, () => open(element),
+    { "aria-haspopup": "dialog", "aria-expanded": "false", ...attributes });
+  return element;
+}
 
 // Opens it; `build` gets a function that closes it, and returns what is in it.
-export function openPopover(opener, label, build) {
+export function openPopover(under, label, build) {
   const close = () => popover.hidePopover();
   const popover = h("div",
     { popover: "auto", class: "popover", role: "dialog", "aria-label": label });
   popover.append(...[build(close)].flat());
   popover.addEventListener("toggle", (event) => {
     const isOpen = event.newState === "open";
-    opener.setAttribute("aria-expanded", String(isOpen));
+    under.setAttribute("aria-expanded", String(isOpen));
     if (!isOpen) popover.remove();
   });
-  opener.after(popover);
+  under.after(popover);
   popover.showPopover();
-  place(popover, opener.getBoundingClientRect());
+  place(popover, under.getBoundingClientRect());
   popover.querySelector("input, button, select")?.focus();
 }
 

@@ -1,7 +1,7 @@
 // The page before all others, where the server asks for a key.
 
 import { session, whoAmI } from "./api.js";
-import { h } from "./dom.js";
+import { form, h } from "./dom.js";
 import { explain } from "./notice.js";
 
 // `done` is called once a key was accepted; `reason` says why another one is needed.
@@ -13,8 +13,7 @@ export function signIn(done, reason = "") {
     "aria-describedby": "key-error", oninput: () => field.removeAttribute("aria-invalid"),
   });
   const act = h("button", { class: "primary" }, "Sign in");
-  const submit = async (event) => {
-    event.preventDefault();
+  const submit = async () => {
     act.disabled = true;
     try {
       const key = field.value.trim();
@@ -30,8 +29,7 @@ export function signIn(done, reason = "") {
     }
   };
   queueMicrotask(() => field.focus());
-  return h("div", { class: "signin" }, h("form", { class: "card", onsubmit: submit },
-    h("h1", {}, "Sign in"),
+  return h("div", { class: "signin" }, form("card", submit, h("h1", {}, "Sign in"),
     h("p", { class: "muted" }, "With an API key of this server. It stays in this tab until you "
       + "close it, and is sent to nobody else."),
     h("label", { class: "stack" }, "API key", field), error, act,

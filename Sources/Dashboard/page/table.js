@@ -1,6 +1,6 @@
 // The table of conversations: a row each, a column for each chosen key.
 
-import { fill, h, shown } from "./dom.js";
+import { cell, fill, h, shown } from "./dom.js";
 import { ago, localTime, plural, short, utcTime } from "./text.js";
 
 const colouredValues = new Set(["open", "pending", "escalated"]);
@@ -66,9 +66,7 @@ export class ConversationTable {
     const seconds = this.byActivity
       ? conversation.last_activity_at ?? conversation.created_at : conversation.created_at;
     const element = h("tr", { role: "row", class: checkbox.checked ? "chosen" : null },
-      h("td", { role: "cell", class: "check" }, checkbox),
-      h("td", { role: "cell", class: "when" }, time(seconds)),
-      h("td", { role: "cell", class: "id" }, anchor),
+      cell(null, checkbox, "check"), cell(null, time(seconds), "when"), cell(null, anchor, "id"),
       this.cells(metadata), this.rest(conversation));
     return { conversation, element, checkbox, anchor };
   }
@@ -77,17 +75,15 @@ export class ConversationTable {
     let shownOnCard = 0;
     return this.columns.map((key) => {
       if (!metadata.has(key)) {
-        return h("td", { role: "cell", "data-key": key, class: "none" },
-          h("span", { class: "muted" }, "–"));
+        return cell(key, h("span", { class: "muted" }, "–"));
       }
       const value = metadata.get(key);
       shownOnCard += 1;
-      return h("td", {
-        role: "cell", "data-key": key, class: shownOnCard <= pairsOfCard ? "on-card" : null,
-      }, h("button", {
+      return cell(key, h("button", {
         type: "button", class: "cell", title: value, "aria-label": `Filter: ${key} is ${value}`,
         onclick: () => this.filter(key, value),
-      }, colouredValues.has(value) && h("i", { class: `dot ${value}` }), shown(value)));
+      }, colouredValues.has(value) && h("i", { class: `dot ${value}` }), shown(value)),
+      shownOnCard <= pairsOfCard && "on-card");
     });
   }
 
@@ -97,9 +93,9 @@ export class ConversationTable {
       count === undefined || count === 0 ? null : plural(count, "item"),
       others.map(([key]) => key).join(", ") || null,
     ].filter(Boolean).join(" · ");
-    return h("td", { role: "cell", class: "rest" }, words && h("span", {
+    return cell(null, words && h("span", {
       class: "muted", title: others.map(([key, value]) => `${key}: ${value}`).join("\n"),
-    }, shown(words)));
+    }, shown(words)), "rest");
   }
 
   // Shows which conversation is in the panel.

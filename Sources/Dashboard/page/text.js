@@ -1,11 +1,7 @@
 // Text, numbers and times as people read them. Nothing here knows of the page.
 
 // The length of a text as the server counts it.
-export const codePoints = (text) => {
-  let count = 0;
-  for (const _ of text) count += 1;
-  return count;
-};
+export const codePoints = (text) => [...text].length;
 
 // The order of the server, that of code points. Strings compare by UTF-16 units, which differs
 // beyond U+FFFF.
@@ -84,22 +80,11 @@ export function ago(seconds, now = Date.now()) {
   if (passed < 3600) return `${Math.floor(passed / 60)} min ago`;
   if (passed < 86_400) return `${Math.floor(passed / 3600)} h ago`;
   if (passed < 86_400 * 60) return `${Math.floor(passed / 86_400)} d ago`;
-  return localDate(seconds);
+  return localTime(seconds).slice(0, 10);
 }
 
-const pad = (value) => String(value).padStart(2, "0");
-
-const localDate = (seconds) => {
-  const date = new Date(seconds * 1000);
-  return `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
-};
-
-// In the time zone of the browser: `2026-11-28 10:12:05`.
-export const localTime = (seconds) => {
-  const date = new Date(seconds * 1000);
-  const time = [date.getHours(), date.getMinutes(), date.getSeconds()].map(pad).join(":");
-  return `${localDate(seconds)} ${time}`;
-};
+// In the time zone of the browser: `2026-11-28 10:12:05`, which is how Swedes write it.
+export const localTime = (seconds) => new Date(seconds * 1000).toLocaleString("sv");
 
 // In UTC: `2026-11-28T10:12:05Z`.
 export const utcTime = (seconds) => new Date(seconds * 1000).toISOString().replace(".000Z", "Z");

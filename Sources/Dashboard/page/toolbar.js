@@ -2,7 +2,7 @@
 
 import { metadataKeys } from "./api.js";
 import { copyText } from "./dialogs.js";
-import { button, fill, h, shown } from "./dom.js";
+import { button, fill, form, h, shown } from "./dom.js";
 import { exportConversations, rowsExportedMax } from "./export.js";
 import { choice, openPopover } from "./popover.js";
 import { conditionParameters, listParameters } from "./query.js";
@@ -68,12 +68,7 @@ export function chooseTime(opener, list) {
       spans.map(([words, seconds]) => choice(words, {
         close, run: () => list.go({ created: new Map([["gte", now - seconds]]) }),
       })),
-      h("form", {
-        class: "choices", onsubmit: (event) => {
-          event.preventDefault();
-          apply();
-        },
-      }, from, to, h("button", { class: "primary" }, "Apply")),
+      form("choices", apply, from, to, h("button", { class: "primary" }, "Apply")),
     ].flat();
   });
 }
