@@ -51,7 +51,7 @@ enum APIError: Error, Sendable {
     switch self {
     case .repository(.preconditionFailed), .repository(.metadata),
       .repository(.idempotencyKeyReused), .repository(.item), .repository(.cursorNotFound),
-      .repository(.apiKey), .repository(.laterThanNow):
+      .repository(.apiKey), .repository(.laterThanNow), .repository(.metadataVersion(.notFound)):
       nil
     case .repository(let error), .notReady(let error): error
     default: nil

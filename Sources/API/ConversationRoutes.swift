@@ -88,7 +88,8 @@ extension API {
     let id = try conversationID(call)
     let conversation = try await rethrowing(id) { () async throws(RepositoryError) in
       try await repository.changeMetadata(
-        of: id, in: call.project, by: change, if: Precondition(call.request.headers))
+        of: id, in: call.project, by: change, if: Precondition(call.request.headers),
+        for: ChangeAuthor(call))
     }
     return Response(conversation)
   }

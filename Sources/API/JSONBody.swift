@@ -150,7 +150,7 @@ extension JSONWriter {
   ///   - hasMore: Whether there are more elements beyond these.
   ///   - id: The id of an element.
   ///   - write: Writes an element.
-  fileprivate mutating func list<Element>(
+  mutating func list<Element>(
     _ elements: [Element], hasMore: Bool, id: (Element) -> String,
     write: (inout JSONWriter, Element) -> Void
   ) {
@@ -193,9 +193,14 @@ extension JSONWriter {
     string(conversation.id.description)
     raw(#","object":"conversation","created_at":"#)
     integer(conversation.createdAt)
+    metadata(conversation.metadata)
+  }
+
+  /// Writes the member that a set is.
+  mutating func metadata(_ metadata: Metadata) {
     raw(#","metadata":{"#)
     var separator: StaticString = ""
-    conversation.metadata.forEach { key, value in
+    metadata.forEach { key, value in
       raw(separator)
       string(utf8: key)
       raw(":")

@@ -21,6 +21,8 @@ enum ParameterError: Error, Sendable {
   case notAPlace(name: String, value: String)
   /// A place that is none in an export.
   case notAnExportPlace(name: String, value: String)
+  /// A place in a history that cannot be a version.
+  case notAVersion(name: String, value: String)
   /// A list that is given as a single value.
   case notAList(name: String)
   /// A limit of the query is passed.
@@ -60,22 +62,20 @@ extension ErrorResponse {
         param: name, code: "invalid_value")
     case .notAnID(let name, let value):
       self.init(
-        .badRequest,
-        "Invalid '\(name)': '\(Self.shown(value))' is not the id of a conversation. Expected "
-          + "'conv_' and 48 lower-case hexadecimal digits.",
-        param: name, code: "invalid_value")
+        place: name, value, "is not the id of a conversation",
+        expected: "'conv_' and 48 lower-case hexadecimal digits")
     case .notAPlace(let name, let value):
       self.init(
-        .badRequest,
-        "Invalid '\(name)': '\(Self.shown(value))' is no place in this order. Expected 'conv_' and "
-          + "48 lower-case hexadecimal digits, or these with '.' and 13 more.",
-        param: name, code: "invalid_value")
+        place: name, value, "is no place in this order",
+        expected: "'conv_' and 48 lower-case hexadecimal digits, or these with '.' and 13 more")
     case .notAnExportPlace(let name, let value):
       self.init(
-        .badRequest,
-        "Invalid '\(name)': '\(Self.shown(value))' is no place in an export. Expected what "
-          + "'x-next-after' said, or 'conv_' and 48 lower-case hexadecimal digits.",
-        param: name, code: "invalid_value")
+        place: name, value, "is no place in an export",
+        expected: "what 'x-next-after' said, or 'conv_' and 48 lower-case hexadecimal digits")
+    case .notAVersion(let name, let value):
+      self.init(
+        place: name, value, "is not the id of a version",
+        expected: "an integer from 0 to \(MetadataVersion.numbers.upperBound)")
     case .notAList(let name):
       self.init(
         .badRequest,
@@ -94,5 +94,14 @@ extension ErrorResponse {
           + "length \(ConversationQuery.valuesMax).",
         param: "metadata.\(key)", code: "array_above_max_length")
     }
+  }
+
+  /// - Parameters:
+  ///   - name: The parameter, whose value cannot be a place.
+  ///   - fault: What its value is instead.
+  private init(place name: String, _ value: String, _ fault: String, expected: String) {
+    self.init(
+      .badRequest, "Invalid '\(name)': '\(Self.shown(value))' \(fault). Expected \(expected).",
+      param: name, code: "invalid_value")
   }
 }

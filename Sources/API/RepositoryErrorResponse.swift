@@ -64,6 +64,22 @@ extension ErrorResponse {
     }
   }
 
+  init(_ error: StoredVersionError) {
+    switch error {
+    case .notFound(let id):
+      self.init(
+        .notFound,
+        "Metadata version with id '\(Self.shown(id, over: 64))' not found in conversation.",
+        code: "metadata_version_not_found")
+    case .unreadable:
+      self.init(
+        .internalServerError,
+        "The metadata version cannot be restored: what is stored is not valid. 'conversationd check' "
+          + "on the server names what is wrong.",
+        headers: [.shouldRetry: "false"])
+    }
+  }
+
   init(_ error: StoredKeyError) {
     switch error {
     case .nameTaken(let name):
@@ -81,14 +97,14 @@ extension ErrorResponse {
   init(_ error: RepositoryError) {
     switch error {
     case .apiKey(let error): self.init(error)
+    case .metadataVersion(let error): self.init(error)
     case .laterThanNow: self = .laterThanNow
     case .conversationNotFound:
       self.init(.notFound, "Conversation not found.")
     case .cursorNotFound(let cursor, let id):
       self.init(
         .notFound, "Conversation with id '\(id)' not found.", param: cursor.rawValue)
-    case .item(let error):
-      self.init(error)
+    case .item(let error): self.init(error)
     case .unreadableItem:
       self.init(
         .internalServerError,

@@ -81,6 +81,11 @@ struct RequestBody {
     return try Self.metadata(value)
   }
 
+  /// Refuses whatever the object has, of a request that needs none.
+  func requireEmpty() throws(APIError) {
+    try refuseUnknown(except: [])
+  }
+
   /// What a merge patch does: null removes a key, a string sets it, and what is not named stays.
   func patch() throws(APIError) -> MetadataChange {
     try refuseUnknown(except: ["metadata"])

@@ -132,6 +132,14 @@ final class Route: Sendable {
         try api.retrieveItem(call)
       }),
     Route(
+      "/v1/conversations/{conversation_id}/metadata_history",
+      .on(.get, takesQuery: true) { api, call async throws(APIError) in
+        try await api.listMetadataHistory(call)
+      }),
+    Route(
+      "/v1/conversations/{conversation_id}/metadata_history/{version}/restore",
+      .on(.post) { api, call async throws(APIError) in try await api.restoreMetadata(call) }),
+    Route(
       "/v1/me",
       .atOnce(.get, reads: .apiKey) { api, call throws(APIError) in
         try api.retrieveOwnKey(call)

@@ -120,11 +120,17 @@ static const unsigned char migration_8[] = {
 static const unsigned char migration_9[] = {
 #embed "../../migrations/0009_limit_requests_of_keys.sql"
 };
+static const unsigned char migration_10[] = {
+#embed "../../migrations/0010_keep_metadata_history.sql"
+};
 static const unsigned char postgresql_migration_1[] = {
 #embed "../../migrations/postgresql/0001_create_schema.sql"
 };
 static const unsigned char postgresql_migration_2[] = {
 #embed "../../migrations/postgresql/0002_limit_requests_of_keys.sql"
+};
+static const unsigned char postgresql_migration_3[] = {
+#embed "../../migrations/postgresql/0003_keep_metadata_history.sql"
 };
 
 static const struct conversationd_file files[] = {
@@ -166,10 +172,13 @@ static const struct conversationd_file files[] = {
     {"migrations/0007_keep_last_activity.sql", migration_7, sizeof migration_7},
     {"migrations/0008_grant_admin_rights.sql", migration_8, sizeof migration_8},
     {"migrations/0009_limit_requests_of_keys.sql", migration_9, sizeof migration_9},
+    {"migrations/0010_keep_metadata_history.sql", migration_10, sizeof migration_10},
     {"migrations/postgresql/0001_create_schema.sql", postgresql_migration_1,
      sizeof postgresql_migration_1},
     {"migrations/postgresql/0002_limit_requests_of_keys.sql", postgresql_migration_2,
      sizeof postgresql_migration_2},
+    {"migrations/postgresql/0003_keep_metadata_history.sql", postgresql_migration_3,
+     sizeof postgresql_migration_3},
 };
 
 struct conversationd_file conversationd_embedded_file(size_t index) {

@@ -69,24 +69,36 @@ extension PostgreSQLStore {
   /// Forgets idempotency keys that are too old, in small steps between which other writes run.
   public func forgetOldIdempotencyKeys() async throws(RepositoryError) {
     let oldest = try await databaseSeconds() - Int64(settings.shared.idempotencySeconds)
+    let count = QueryStatements.countOldKeys.call {
+      $0.add(oldest)
+      $0.add(Self.countedMax)
+    }
+    let tables = ["idempotency_keys", "append_idempotency_keys"]
+    try await forget(counted: count, by: tables.map { Self.forget(in: $0, through: oldest) })
+  }
+
+  /// Deletes rows that are too old, some at a time, until there are none.
+  ///
+  /// - Parameters:
+  ///   - count: Answers how many there are, counted up to `countedMax`.
+  ///   - calls: Delete some.
+  func forget(counted count: Call, by calls: [Call]) async throws(RepositoryError) {
     var left = Int64.max
     while !Task.isCancelled {
-      let count = try await idempotencyKeyCount(through: oldest)
+      let found = try await query { session throws(RepositoryError) in
+        try session.run([count])[0].int64(0, 0)
+      }
       // What somebody has locked stays for the next time.
-      guard count > 0, count < left || count >= Self.countedMax else { return }
-      left = count
+      guard found > 0, found < left || found >= Self.countedMax else { return }
+      left = found
       try await write(
         resources: [], ask: { _ in },
-        decide: { _, changes in
-          for table in ["idempotency_keys", "append_idempotency_keys"] {
-            changes.run(Self.forget(in: table, through: oldest))
-          }
-        })
+        decide: { _, changes in for call in calls { changes.run(call) } })
     }
   }
 
-  /// How many keys are forgotten at a time.
-  private static let forgottenMax = 100
+  /// How many rows of a table are forgotten at a time.
+  static let forgottenMax = 100
 
   /// Other programs do the same; what one of them is about is left to it.
   private static func forget(in table: String, through oldest: Int64) -> Call {
@@ -101,21 +113,10 @@ extension PostgreSQLStore {
     ) { $0.add(oldest) }
   }
 
-  /// How many keys are that old, counted up to `countedMax` of each kind.
-  private func idempotencyKeyCount(through oldest: Int64) async throws(RepositoryError) -> Int64 {
-    try await query { session throws(RepositoryError) in
-      try session.run([
-        QueryStatements.countOldKeys.call {
-          $0.add(oldest)
-          $0.add(Self.countedMax)
-        }
-      ])[0].int64(0, 0)
-    }
-  }
+  /// How far what is too old is counted.
+  static let countedMax: Int64 = 1000
 
-  private static let countedMax: Int64 = 1000
-
-  private func databaseSeconds() async throws(RepositoryError) -> Int64 {
+  func databaseSeconds() async throws(RepositoryError) -> Int64 {
     if let clock { return clock() / 1_000_000 }
     return try await query { session throws(RepositoryError) in
       try session.run([.once("SELECT floor(extract(epoch FROM now()))::bigint")])[0].int64(0, 0)

@@ -19,6 +19,8 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
   case item(StoredItemError)
   /// The item is there, and its row cannot be shown.
   case unreadableItem
+  /// A set that a conversation had before cannot be restored.
+  case metadataVersion(StoredVersionError)
   /// An API key cannot be made or revoked.
   case apiKey(StoredKeyError)
   /// A record that is imported has a time that is still to come; counted from 0.
@@ -73,6 +75,8 @@ public enum RepositoryError: Error, Equatable, Sendable, CustomStringConvertible
     case .cursorNotFound: "no conversation has this place"
     case .item: "items are not as they must be"
     case .unreadableItem: "what is stored for an item is not valid"
+    case .metadataVersion(.notFound): "no such version of the metadata"
+    case .metadataVersion(.unreadable): "what is stored for a former set is not valid"
     case .apiKey: "an API key cannot be made or revoked"
     case .laterThanNow(let record): "record \(record) has a time that is still to come"
     case .queryTimeout: "a query reached its deadline"
@@ -140,6 +144,14 @@ public enum StoredItemError: Equatable, Sendable {
   case cursorNotFound(ListCursor, id: String)
   /// The copies that a request asks for are too large together.
   case copiesTooLarge(bytesMax: Int)
+}
+
+/// Why a set that a conversation had before is not restored.
+public enum StoredVersionError: Equatable, Sendable {
+  /// The conversation is there, and has no such version; what the request named.
+  case notFound(id: String)
+  /// The version is there, and its row cannot be shown.
+  case unreadable
 }
 
 /// Why an API key is not made or revoked.

@@ -43,6 +43,13 @@ public protocol Store: ConversationSource, AnyObject {
     _ query: ItemQuery, of id: ConversationID, in project: ProjectID
   ) async throws(RepositoryError) -> ItemPage
 
+  /// Reads a page of the sets that a conversation had before, as of one moment.
+  ///
+  /// - Throws: `.conversationNotFound`, `.queryTimeout`.
+  func metadataHistory(
+    _ query: MetadataHistoryQuery, of id: ConversationID, in project: ProjectID
+  ) async throws(RepositoryError) -> MetadataHistoryPage
+
   /// Reads some of the conversations that a query asks for, with all that is in them, in the order of
   /// their ids, as of one moment. At the deadline the page ends early.
   ///
@@ -83,14 +90,28 @@ public protocol Store: ConversationSource, AnyObject {
     answer: @escaping @Sendable (Conversation) -> String
   ) async throws(RepositoryError) -> StoredResponse
 
-  /// Changes a conversation's set.
+  /// Changes a conversation's set. The former one is kept where the settings say so.
   ///
-  /// - Parameter precondition: What the content must be before, looked at in the same transaction.
+  /// - Parameters:
+  ///   - precondition: What the content must be before, looked at in the same transaction.
+  ///   - author: Who changes it.
   /// - Throws: `.conversationNotFound`, `.preconditionFailed`; `.metadata` when the result would break
   ///   a rule; `.unreadableConversation` when the result would depend on what cannot be read.
   func changeMetadata(
     of id: ConversationID, in project: ProjectID, by change: MetadataChange,
-    if precondition: Precondition
+    if precondition: Precondition, for author: ChangeAuthor
+  ) async throws(RepositoryError) -> Conversation
+
+  /// Gives a conversation a set again that it had before. It is a change as any other.
+  ///
+  /// - Parameters:
+  ///   - version: The number of the set.
+  ///   - precondition: What the content must be before, looked at in the same transaction.
+  ///   - author: Who restores it.
+  /// - Throws: `.conversationNotFound`, `.metadataVersion`, `.preconditionFailed`.
+  func restoreMetadata(
+    _ version: Int64, of id: ConversationID, in project: ProjectID, if precondition: Precondition,
+    for author: ChangeAuthor
   ) async throws(RepositoryError) -> Conversation
 
   /// Deletes a conversation and all that is stored of it.
@@ -174,6 +195,10 @@ public protocol Store: ConversationSource, AnyObject {
   /// early when the task is cancelled.
   func forgetOldIdempotencyKeys() async throws(RepositoryError)
 
+  /// Forgets former sets that are too old by the settings, in small steps between which other writes
+  /// run; none where the settings keep none. Stops early when the task is cancelled.
+  func forgetOldMetadata() async throws(RepositoryError)
+
   /// Writes down when API keys were last used, all that were since the last time in one write.
   func writeKeyUses() async throws(RepositoryError)
 
@@ -207,13 +232,6 @@ extension Store {
     metadata: Metadata, in project: ProjectID
   ) async throws(RepositoryError) -> Conversation {
     try await createConversation(metadata: metadata, items: [], in: project)
-  }
-
-  /// Changes a conversation's set, whatever it is.
-  public func changeMetadata(
-    of id: ConversationID, in project: ProjectID, by change: MetadataChange
-  ) async throws(RepositoryError) -> Conversation {
-    try await changeMetadata(of: id, in: project, by: change, if: .none)
   }
 
   /// Deletes a conversation, whatever is in it.

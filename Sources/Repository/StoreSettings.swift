@@ -8,6 +8,8 @@ public struct StoreSettings: Sendable {
   public var idempotencySeconds = 86_400
   /// How large the copies of items may be together that one request makes.
   public var copiesBytesMax = 16 << 20
+  /// For how many days the sets are kept that conversations had before; 0 for not at all.
+  public var metadataHistoryDays = 0
 
   /// The defaults.
   public init() {}

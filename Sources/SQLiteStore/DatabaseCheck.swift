@@ -26,6 +26,8 @@ public enum DatabaseFinding: Equatable, Sendable {
   case notUTF8(conversation: String, key: String)
   /// An item that is not UTF-8, no JSON object, or of another project than its conversation.
   case unreadableItem(conversation: String, item: String)
+  /// A former set that is not UTF-8, no JSON object of strings, or breaks a rule.
+  case unreadableVersion(conversation: String, version: Int64)
   /// A conversation whose row of `activity` is missing, counts its items wrongly, or tells a moment
   /// before its creation.
   case wrongActivity(conversation: String)

@@ -17,6 +17,7 @@ final class QueryReader {
   private let selectLastBefore: Statement
   let selectConversation: Statement
   let itemPages: ItemPages
+  let historyPages: HistoryPages
   let activity: ActivityReader
   let itemRecords: ItemRecords
   private let selectKeys: Statement
@@ -35,6 +36,7 @@ final class QueryReader {
     begin = try self.connection.prepare("BEGIN")
     commit = try self.connection.prepare("COMMIT")
     itemPages = try ItemPages(self.connection)
+    historyPages = try HistoryPages(self.connection, numbers: itemPages.numbers)
     activity = try ActivityReader(self.connection)
     itemRecords = try ItemRecords(self.connection)
     facetReader = try FacetReader(self.connection)

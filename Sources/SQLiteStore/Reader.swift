@@ -12,6 +12,7 @@ final class Reader {
   private let select: Statement
   private let selectItem: Statement
   private let selectOldKey: Statement
+  private let selectOldVersion: Statement
   private let selectDataVersion: Statement
   private let selectAccess: Statement
   private let selectAnyAPIKey: Statement
@@ -67,6 +68,8 @@ final class Reader {
       SELECT EXISTS (SELECT 1 FROM idempotency_keys WHERE created_at <= :oldest)
         OR EXISTS (SELECT 1 FROM append_idempotency_keys WHERE created_at <= :oldest)
       """)
+    selectOldVersion = try connection.prepare(
+      "SELECT EXISTS (SELECT 1 FROM metadata_history WHERE version < :oldest)")
     // Differs from before when another connection has committed, of whatever process; a step of it
     // costs a sixth of a look-up.
     selectDataVersion = try connection.prepare("PRAGMA data_version")
@@ -148,6 +151,15 @@ final class Reader {
     selectOldKey.bind(":oldest", oldest)
     return try rethrowing { () throws(SQLiteError) in
       try selectOldKey.step() && selectOldKey.integer(0) == 1
+    }
+  }
+
+  /// Whether there is a former set with a number before that one.
+  func hasMetadataVersion(before oldest: Int64) throws(RepositoryError) -> Bool {
+    defer { selectOldVersion.reset() }
+    selectOldVersion.bind(":oldest", oldest)
+    return try rethrowing { () throws(SQLiteError) in
+      try selectOldVersion.step() && selectOldVersion.integer(0) == 1
     }
   }
 

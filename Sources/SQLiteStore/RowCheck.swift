@@ -7,6 +7,8 @@ final class RowCheck {
   private let selectPairs: Statement
   private let selectItems: Statement
   private let selectActivity: Statement
+  private let selectVersions: Statement
+  private let formerSets: FormerSets
   private let begin: Statement
   private let commit: Statement
   private var newest: ConversationID?
@@ -28,6 +30,16 @@ final class RowCheck {
       FROM conversations LEFT JOIN activity ON activity.conversation = conversations.number
       WHERE conversations.number BETWEEN :first AND :last ORDER BY conversations.number
       """)
+    selectVersions = try connection.prepare(
+      """
+      SELECT coalesce(conversations.id, 'number ' || former.conversation), former.conversation,
+        former.version, former.replaced_by, former.request_id
+      FROM metadata_history AS former
+      LEFT JOIN conversations ON conversations.number = former.conversation
+      WHERE former.conversation BETWEEN :first AND :last
+      ORDER BY former.conversation, former.version
+      """)
+    formerSets = try FormerSets(connection)
     selectItems = try connection.prepare(
       """
       SELECT items.id, items.type, items.fields,
@@ -56,6 +68,7 @@ final class RowCheck {
       try checkPairs(numbers, &report)
       try checkItems(numbers, &report)
       try checkActivity(numbers, &report)
+      try checkHistory(numbers, &report)
     } catch {
       try? commit.run()
       throw error
@@ -66,12 +79,12 @@ final class RowCheck {
   /// Runs a statement over the rows of these numbers.
   private func forEachRow(
     of select: borrowing Statement, _ numbers: ClosedRange<Int64>,
-    _ body: (borrowing Statement) -> Void
+    _ body: (borrowing Statement) throws(SQLiteError) -> Void
   ) throws(SQLiteError) {
     defer { select.reset() }
     select.bind(":first", numbers.lowerBound)
     select.bind(":last", numbers.upperBound)
-    while try select.step() { body(select) }
+    while try select.step() { try body(select) }
   }
 
   private func checkConversations(
@@ -114,6 +127,17 @@ final class RowCheck {
       if row.integer(2) != 1 || row.integer(1) < id.createdAtMicroseconds {
         report.findings.append(.wrongActivity(conversation: id.description))
       }
+    }
+  }
+
+  private func checkHistory(
+    _ numbers: ClosedRange<Int64>, _ report: inout DatabaseReport
+  ) throws(SQLiteError) {
+    try forEachRow(of: selectVersions, numbers) { row throws(SQLiteError) in
+      let set = try formerSets.set(row.integer(2), of: row.integer(1))
+      if case .readable = set, row.text(3) != nil, row.text(4) != nil { return }
+      report.findings.append(
+        .unreadableVersion(conversation: row.repairedText(0), version: row.integer(2)))
     }
   }
 

@@ -52,7 +52,7 @@ public final class SQLiteStore: Store {
   let queries: QueryPool
   /// Unix seconds.
   let now: @Sendable () -> Int64
-  private let idempotencySeconds: Int
+  let shared: StoreSettings
   let keyUses = KeyUses()
   /// Once an API key was made, one was made for ever.
   let hasSeenKey = Atomic(false)
@@ -106,7 +106,7 @@ public final class SQLiteStore: Store {
       threads: settings.queryThreads,
       timeout: .milliseconds(settings.shared.queryTimeoutMilliseconds))
     now = { clock() / 1_000_000 }
-    idempotencySeconds = settings.shared.idempotencySeconds
+    shared = settings.shared
     self.file = Mutex(file)
   }
 
@@ -213,7 +213,7 @@ public final class SQLiteStore: Store {
   /// Forgets idempotency keys that are too old, in small steps between which other writes run. Stops
   /// early when the task is cancelled.
   public func forgetOldIdempotencyKeys() async throws(RepositoryError) {
-    let oldest = now() - Int64(idempotencySeconds)
+    let oldest = now() - Int64(shared.idempotencySeconds)
     // A reader looks, since the writer would take the lock from others for nothing.
     while try readers.read({ reader throws(RepositoryError) in
       try reader.hasIdempotencyKey(through: oldest)
@@ -236,20 +236,6 @@ public final class SQLiteStore: Store {
     } catch {
       keyUses.giveBack(uses)
       throw error
-    }
-  }
-
-  /// Changes a conversation's set.
-  ///
-  /// - Parameter precondition: What the content must be before, looked at in the same transaction.
-  /// - Throws: `.conversationNotFound`, `.preconditionFailed`; `.metadata` when the result would break
-  ///   a rule; `.unreadableConversation` when the result would depend on what cannot be read.
-  public func changeMetadata(
-    of id: ConversationID, in project: ProjectID, by change: MetadataChange,
-    if precondition: Precondition
-  ) async throws(RepositoryError) -> Conversation {
-    try await writes.write { writer throws(RepositoryError) in
-      try writer.changeMetadata(of: id, in: project, by: change, if: precondition)
     }
   }
 

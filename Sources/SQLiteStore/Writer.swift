@@ -11,6 +11,7 @@ final class Writer {
   private static let lockPieceMilliseconds = 100
 
   let connection: Connection
+  let settings: StoreSettings
   /// Unix seconds.
   let now: () -> Int64
   var creationClock: CreationClock
@@ -37,6 +38,7 @@ final class Writer {
   let items: ItemTable
   private let appendKeys: AppendKeyTable
   let activity: ActivityTable
+  let history: HistoryTable
   let keys: KeyTable
   let selectKey: Statement
   let itemRecords: ItemRecords
@@ -45,6 +47,7 @@ final class Writer {
   init(
     path: String, settings: SQLiteStore.Settings, clock: @escaping () -> Int64
   ) throws(SQLiteError) {
+    self.settings = settings.shared
     now = { clock() / 1_000_000 }
     connection = try Connection(
       path: path, mode: .readWrite,
@@ -100,6 +103,7 @@ final class Writer {
     appendKeys = try AppendKeyTable(
       connection, retentionSeconds: settings.shared.idempotencySeconds)
     activity = try ActivityTable(connection)
+    history = try HistoryTable(connection)
     keys = try KeyTable(connection)
     selectKey = try connection.prepare(
       "\(APIKeyRecord.selection) WHERE api_keys.number = :number")
@@ -222,48 +226,8 @@ final class Writer {
     try appendKeys.forget(through: oldest)
   }
 
-  /// Changes the set. Rows that stay the same are not written again.
-  ///
-  /// - Throws: `.conversationNotFound`, `.preconditionFailed`, `.metadata`,
-  ///   `.unreadableConversation`.
-  func changeMetadata(
-    of id: ConversationID, in project: ProjectID, by change: MetadataChange,
-    if precondition: Precondition
-  ) throws(RepositoryError) -> Conversation {
-    let number = try numbers.conversation(id, in: project)
-    let stored = try rethrowing { () throws(SQLiteError) in try storedMetadata(number) }
-    let metadata: Metadata
-    do {
-      metadata = try change.decided(on: stored, of: id, if: precondition)
-    } catch {
-      throw RepositoryError(error, of: id)
-    }
-    try rethrowing { () throws(SQLiteError) in
-      if stored == nil {
-        // A set with a row that cannot be shown is not worth comparing.
-        deletePairs.bind(":conversation", number)
-        try deletePairs.run()
-      }
-      try replace(stored ?? .empty, by: metadata, number, project)
-    }
-    return Conversation(id: id, metadata: metadata)
-  }
-
-  private func replace(
-    _ stored: Metadata, by metadata: Metadata, _ number: Int64, _ project: ProjectID
-  ) throws(SQLiteError) {
-    let (removed, changed, added) = stored.difference(to: metadata)
-    // What goes goes first: the set never has a 17th pair on the way.
-    for key in removed {
-      deletePair.bind(":conversation", number)
-      try deletePair.bind(":key", key)
-      try deletePair.run()
-    }
-    for pair in changed { try update(pair, number) }
-    for pair in added { try insert(pair, number, project) }
-  }
-
-  /// Deletes a conversation and, by the schema, its pairs, its items and its idempotency keys.
+  /// Deletes a conversation and, by the schema, its pairs, its items, its idempotency keys and the sets
+  /// that it had before.
   ///
   /// - Throws: `.conversationNotFound`, `.preconditionFailed`.
   func deleteConversation(
@@ -308,7 +272,7 @@ final class Writer {
     return try Metadata(rows: selectPairs)
   }
 
-  private func insert(
+  func insert(
     _ pair: Metadata.Pair, _ number: Int64, _ project: ProjectID
   ) throws(SQLiteError) {
     insertPair.bind(":project", project.number)
@@ -319,11 +283,23 @@ final class Writer {
   }
 
   /// Gives a key that the conversation has another value.
-  private func update(_ pair: Metadata.Pair, _ number: Int64) throws(SQLiteError) {
+  func update(_ pair: Metadata.Pair, _ number: Int64) throws(SQLiteError) {
     updatePair.bind(":conversation", number)
     try updatePair.bind(":key", pair.key)
     try updatePair.bind(":value", pair.value)
     try updatePair.run()
+  }
+
+  func deletePair(_ key: String, _ number: Int64) throws(SQLiteError) {
+    deletePair.bind(":conversation", number)
+    try deletePair.bind(":key", key)
+    try deletePair.run()
+  }
+
+  /// Deletes all pairs of a conversation.
+  func deleteSet(of number: Int64) throws(SQLiteError) {
+    deletePairs.bind(":conversation", number)
+    try deletePairs.run()
   }
 
   // MARK: Transactions

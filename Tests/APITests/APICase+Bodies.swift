@@ -1,7 +1,7 @@
 extension APICase {
   static let all =
     creations + updates + others + metadata + json + targets + access + lists + listErrors
-    + preconditions + patches + idempotencyKeys + items + itemErrors + facets
+    + preconditions + patches + idempotencyKeys + items + itemErrors + facets + history
 
   private static let json1 = ("Content-Type", "application/json")
 

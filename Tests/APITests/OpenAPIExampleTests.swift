@@ -40,6 +40,9 @@ import Testing
     "item_there": .repository(.item(.alreadyInConversation)),
     "item_not_found": .repository(.item(.notFound(id: "msg_x"))),
     "reference_not_found": .repository(.item(.referenceNotFound(id: "msg_x"))),
+    "malformed_version": .parameter(.notAVersion(name: "after", value: "v1")),
+    "restore_with_metadata": .unknownParameter("metadata"),
+    "version_not_found": .repository(.metadataVersion(.notFound(id: "1782518200123456"))),
     "cursor_not_found": .repository(.item(.cursorNotFound(.after, id: "msg_x"))),
     "too_many_pairs": .metadata(.tooManyPairs(count: 17)),
     "long_key": .metadata(.keyTooLong(key: String(repeating: "k", count: 65), length: 65)),
@@ -147,6 +150,7 @@ import Testing
         Self.facets(Facet("topic", count: ConversationCount(10_000, isExact: false)))),
       "MetadataValues": .metadataValues(
         Self.facets(Facet("demo", count: ConversationCount(2, isExact: true)))),
+      "MetadataHistory": .metadataHistory(Self.history),
       "Page": .list(page, of: ConversationQuery()), "Deleted": .deletion(of: conversation.id),
       "Imported": .importReport(
         [.created(conversation.id), .created(conversation.id), .unchanged, .outOfOrder],
@@ -190,6 +194,17 @@ import Testing
     metadata: try! Metadata([
       Metadata.Pair(key: "topic", value: "demo"), Metadata.Pair(key: "user", value: "u1"),
     ]))
+
+  private static let history = {
+    var page = MetadataHistoryPage()
+    page.versions = [
+      MetadataVersion(
+        number: 1_782_518_200_123_456, metadata: conversation.metadata,
+        author: ChangeAuthor(
+          keyName: "support", requestID: "req_0123456789abcdef0123456789abcdef"))
+    ]
+    return page
+  }()
 
   private static func facets(_ facet: Facet) -> FacetPage {
     var page = FacetPage()

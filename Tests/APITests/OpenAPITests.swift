@@ -101,6 +101,7 @@ import Testing
         case ("/v1/export", _): ListParameters.exportNames
         case ("/v1/import", _): API.importNames
         case (let path, "GET") where path.hasSuffix("/items"): ItemParameters.names
+        case (let path, _) where path.hasSuffix("/metadata_history"): HistoryParameters.names
         default: ["include"]
         }
       #expect(
@@ -150,6 +151,7 @@ import Testing
           ofValues: $0 + [("key", "k")].filter { _ in component != "values_key" })
       }
     case "count": { _ = try ListParameters($0, of: .count) }
+    case "history": { _ = try HistoryParameters($0) }
     case "export": { _ = try ListParameters($0, of: .export) }
     case "import": { _ = try API.mintsIDs($0) }
     default: { _ = try ListParameters($0) }

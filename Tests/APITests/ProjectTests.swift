@@ -76,14 +76,17 @@ import Testing
     let methods = Set(route.operations.map(\.method.rawValue))
     #expect(Set(Self.attempts.map(\.method)) == methods.union(["HEAD"]))
     // Lists and creation are below, keys, values and counts in FacetTests, items in
-    // Tests/sdk/test_items.py, export and import in Tests/sdk/test_transfer.py. A new route that has conversations needs tests of its own.
+    // Tests/sdk/test_items.py, export and import in Tests/sdk/test_transfer.py, the history in
+    // Tests/sdk/test_metadata_history.py. A new route that has conversations needs tests of its
+    // own.
     let paths = Route.all.map(\.path).filter { $0.hasPrefix("/v1/") }
     #expect(
       paths == [
         Self.list, "\(Self.list)/metadata_keys", "\(Self.list)/metadata_values",
         "\(Self.list)/count", route.path, "\(route.path)/items",
-        "\(route.path)/items/{item_id}", "/v1/me", "/v1/api_keys", "/v1/api_keys/{name}",
-        "/v1/export", "/v1/import",
+        "\(route.path)/items/{item_id}", "\(route.path)/metadata_history",
+        "\(route.path)/metadata_history/{version}/restore", "/v1/me", "/v1/api_keys",
+        "/v1/api_keys/{name}", "/v1/export", "/v1/import",
       ])
   }
 

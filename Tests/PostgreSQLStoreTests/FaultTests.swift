@@ -21,8 +21,9 @@ import Testing
     let proxy = try PostgreSQLProxy(to: database.cluster.socketPath)
     defer { proxy.end() }
     let url = try database.cluster.databaseURL(database.name, host: proxy.folder)
-    let store = try PostgreSQLStore(
-      url: url, settings: .init(readLanes: 1, writeLanes: 1, queryLanes: 1))
+    var settings = PostgreSQLStore.Settings(readLanes: 1, writeLanes: 1, queryLanes: 1)
+    settings.shared.metadataHistoryDays = 1
+    let store = try PostgreSQLStore(url: url, settings: settings)
     let id = try await store.create().id
     let doomed = try await store.create(["doomed": "yes"]).id
     var round = 0
@@ -41,6 +42,7 @@ import Testing
     let count = Int64(round)
     #expect(try database.number("SELECT count(*) FROM idempotency_keys") == count)
     #expect(try database.number("SELECT count(*) FROM items") == count)
+    #expect(try database.number("SELECT count(*) FROM metadata_history") == count)
     #expect(try database.number("SELECT last_position FROM conversations ORDER BY 1 DESC") == count)
     let pairs = "SELECT count(*) FROM pairs WHERE key = 'round' AND value = '\(round - 1)'"
     #expect(try database.number(pairs) == 2)

@@ -76,6 +76,37 @@ import Testing
     await store.close()
   }
 
+  @Test func `a change whose former set cannot be kept is undone, and others are stored`()
+    async throws
+  {
+    try database.execute(
+      """
+      CREATE FUNCTION dislike() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE EXCEPTION 'disliked'; END $$;
+      CREATE TRIGGER disliked AFTER INSERT ON metadata_history FOR EACH ROW
+        WHEN (NEW.metadata ? 'bad') EXECUTE FUNCTION dislike()
+      """)
+    var settings = StoreSettings()
+    settings.metadataHistoryDays = 1
+    let store = try database.store(writeLanes: 1, shared: settings)
+    let ids = try await [store.create(["bad": ""]).id, store.create(["good": ""]).id]
+    let errors = await withTaskGroup(of: RepositoryError?.self) { tasks in
+      for id in ids {
+        tasks.addTask {
+          await repositoryError {
+            _ = try await store.changeMetadata(of: id, in: .default, by: .replace(with: .empty))
+          }
+        }
+      }
+      return await tasks.reduce(into: []) { $0.append($1) }
+    }
+    #expect(errors.count { $0 == nil } == 1)
+    #expect(try await store.read(ids[0]) == metadata(["bad": ""]))
+    #expect(try await store.read(ids[1]) == .empty)
+    #expect(try database.number("SELECT count(*) FROM metadata_history") == 1)
+    await store.close()
+  }
+
   @Test func `one request that ends its session again and again holds up no other`() async throws {
     try database.execute(
       """

@@ -43,6 +43,8 @@ import Testing
         SELECT project, encode(id, 'hex'), sha256(id), id, '', decode(repeat('00', 16), 'hex'),
           created_at
         FROM conversations;
+      INSERT INTO metadata_history (project, conversation, version, metadata, request_id)
+        SELECT project, id, last_activity, metadata, 'req' FROM conversations;
       INSERT INTO append_idempotency_keys
         SELECT project, encode(id, 'hex'), sha256(id), id, 1, 2, created_at FROM conversations
       """)

@@ -67,8 +67,17 @@ import Testing
     ) { $0.id.description }
     let id = try #require(ConversationID(created.text))
     _ = try await store.appendItems([item("msg_2")], to: id, in: .default, once: key)
+    try database.execute(
+      """
+      INSERT INTO metadata_history (project, conversation, version, metadata, request_id)
+      SELECT project, id, 1, metadata, 'req' FROM conversations
+      """)
+    let history = try database.number("SELECT count(*) FROM metadata_history")
     try database.execute("DELETE FROM conversations")
-    for table in ["pairs", "keys", "items", "idempotency_keys", "append_idempotency_keys"] {
+    #expect(history == 2)
+    for table in [
+      "pairs", "keys", "items", "idempotency_keys", "append_idempotency_keys", "metadata_history",
+    ] {
       #expect(try database.number("SELECT count(*) FROM \(table)") == 0, "\(table)")
     }
   }
@@ -136,6 +145,23 @@ import Testing
     _ = try await store.createConversation(
       metadata: .empty, items: [item("msg_1")], in: .default, once: key
     ) { $0.id.description }
+    try database.execute(
+      """
+      INSERT INTO metadata_history (project, conversation, version, metadata, request_id)
+      SELECT project, id, 7, metadata, 'req' FROM conversations
+      """)
+    #expect(isRefused("UPDATE metadata_history SET version = 8"))
+    for (project, version) in [(1, 7), (1, 6), (2, 8)] {
+      #expect(
+        isRefused(
+          """
+          INSERT INTO metadata_history (project, conversation, version, metadata, request_id)
+          SELECT \(project), id, \(version), metadata, 'req' FROM conversations
+          """))
+    }
+    #expect(
+      try database.number(
+        "SELECT count(*) FROM metadata_changes WHERE before = after AND version = 7") == 2)
     #expect(isRefused("UPDATE items SET type = 'x'"))
     #expect(isRefused("UPDATE idempotency_keys SET answer = ''"))
   }

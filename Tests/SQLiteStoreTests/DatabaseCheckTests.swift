@@ -37,6 +37,8 @@ import Testing
       UPDATE metadata SET value = printf('%0513d', 0) WHERE key = 'a';
       INSERT INTO metadata (conversation, key, value) VALUES (99, 'orphan', '');
       INSERT INTO conversations (number, id, created_at) VALUES (50, 'conv_x', 1);
+      INSERT INTO metadata_history (conversation, version, metadata, request_id)
+        VALUES (1, 1, '{"a":"1"}', 'r'), (1, 2, '{"a":1}', 'r'), (1, 3, 'x', 'r');
       """)
     let findings = try SQLiteStore.check(path: test.path).findings
     let id = conversation.id.description
@@ -45,7 +47,10 @@ import Testing
     #expect(
       findings.contains(.orphans(table: "metadata", parent: "conversations", rows: 1)))
     #expect(findings.contains(.unreadableConversation(number: 50)))
-    #expect(findings.count == 4)
+    for version: Int64 in 2...3 {
+      #expect(findings.contains(.unreadableVersion(conversation: id, version: version)))
+    }
+    #expect(findings.count == 6)
   }
 
   /// From before the schema refused it.

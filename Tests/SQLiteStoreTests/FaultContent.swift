@@ -6,8 +6,8 @@ import Testing
 
 @testable import SQLiteStore
 
-/// All that is stored, in words: a line a conversation, with its pairs and its idempotency keys, and
-/// one an API key. The id of a conversation that is not of the sample is `new`.
+/// All that is stored, in words: a line a conversation, with its pairs and its idempotency keys, one
+/// an API key, an item and a former set. The id of a conversation that is not of the sample is `new`.
 struct StoredContent: Equatable, CustomStringConvertible {
   private(set) var lines: [String]
 
@@ -16,7 +16,8 @@ struct StoredContent: Equatable, CustomStringConvertible {
     let conversations = try Self.conversations(connection).map { id, text in
       "\(id.hasSuffix(Self.sampleDigits) ? id : "new") \(text)"
     }
-    lines = try (conversations + Self.keys(connection) + Self.items(connection)).sorted()
+    let others = try Self.keys(connection) + Self.items(connection) + Self.former(connection)
+    lines = (conversations + others).sorted()
   }
 
   /// What the ids of `SampleFile` end with.
@@ -54,6 +55,14 @@ struct StoredContent: Equatable, CustomStringConvertible {
         conversations.id LIKE '%\(sampleDigits)', conversations.id, 'new'), items.id)
       FROM items JOIN conversations ON conversations.number = items.conversation
       """)
+    var lines: [String] = []
+    while try rows.step() { lines.append(rows.repairedText(0)) }
+    return lines
+  }
+
+  private static func former(_ connection: borrowing Connection) throws -> [String] {
+    let rows = try connection.prepare(
+      "SELECT printf('former %s %s', conversation, before) FROM metadata_changes")
     var lines: [String] = []
     while try rows.step() { lines.append(rows.repairedText(0)) }
     return lines

@@ -47,7 +47,9 @@ final class FaultSample: Sendable {
     synchronous: SQLiteStore.Settings.Synchronous = .full
   ) throws(DatabaseError) -> SQLiteStore {
     try SQLiteStore(
-      path: path, settings: .init(synchronous: synchronous, busyTimeoutMilliseconds: 200),
+      path: path,
+      settings: .init(
+        synchronous: synchronous, busyTimeoutMilliseconds: 200, metadataHistoryDays: 1),
       clock: { Self.now * 1_000_000 }, whenStopped: { self.stops.add(1, ordering: .relaxed) })
   }
 

@@ -33,6 +33,7 @@ struct FaultWrite: Sendable, CustomTestStringConvertible {
         of: SampleFile.id(5), in: .default, by: .replace(with: metadata(["a": "1", "color": "c5"])))
     } change: {
       $0.replace("\(SampleFile.id(5))", by: "a=1 color=c5 once=")
+      $0.add(#"former \#(SampleFile.id(5)) {"color":"c4","even":"1","parity":"even"}"#)
     },
     FaultWrite(testDescription: "merge") {
       _ = try await $0.changeMetadata(
@@ -40,6 +41,7 @@ struct FaultWrite: Sendable, CustomTestStringConvertible {
         by: .merge(remove: ["color"], set: [Metadata.Pair(key: "a", value: "1")]))
     } change: {
       $0.replace("\(SampleFile.id(6))", by: "a=1 odd=1 parity=odd once=")
+      $0.add(#"former \#(SampleFile.id(6)) {"color":"c5","odd":"1","parity":"odd"}"#)
     },
     FaultWrite(testDescription: "create with an item") {
       _ = try await $0.createConversation(

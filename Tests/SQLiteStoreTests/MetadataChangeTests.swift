@@ -1,6 +1,7 @@
 import Conversations
 import Repository
 import SQLiteStore
+import TestSupport
 import Testing
 
 /// What a change makes of rows that somebody has written by hand.

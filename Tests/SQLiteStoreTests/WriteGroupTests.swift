@@ -30,23 +30,23 @@ import Testing
       Refusal(testDescription: "change what is not there", error: .conversationNotFound) {
         writer throws(RepositoryError) in
         _ = try writer.changeMetadata(
-          of: unknown, in: .default, by: .replace(with: .empty), if: .none)
+          of: unknown, in: .default, by: .replace(with: .empty), if: .none, for: .test)
       },
       Refusal(testDescription: "change what has changed", error: .preconditionFailed(.ifMatch)) {
         writer throws(RepositoryError) in
         _ = try writer.changeMetadata(
-          of: known, in: .default, by: .replace(with: .empty), if: stale)
+          of: known, in: .default, by: .replace(with: .empty), if: stale, for: .test)
       },
       Refusal(testDescription: "add too many pairs", error: .metadata(.tooManyPairs(count: 20))) {
         writer throws(RepositoryError) in
         _ = try writer.changeMetadata(
-          of: known, in: .default, by: .merge(remove: [], set: full.pairs), if: .none)
+          of: known, in: .default, by: .merge(remove: [], set: full.pairs), if: .none, for: .test)
       },
       Refusal(
         testDescription: "merge into what is broken", error: .unreadableConversation(broken)
       ) { writer throws(RepositoryError) in
         _ = try writer.changeMetadata(
-          of: broken, in: .default, by: .merge(remove: [], set: full.pairs), if: .none)
+          of: broken, in: .default, by: .merge(remove: [], set: full.pairs), if: .none, for: .test)
       },
       Refusal(testDescription: "delete what is not there", error: .conversationNotFound) {
         writer throws(RepositoryError) in
@@ -210,7 +210,7 @@ import Testing
             _ = try writer.changeMetadata(
               of: known.id, in: .default,
               by: .merge(remove: [], set: try! metadata(["b": "2"]).pairs),
-              if: .none)
+              if: .none, for: .test)
           }
         },
       ])

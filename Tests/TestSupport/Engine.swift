@@ -108,7 +108,8 @@ extension SQLiteStore.Settings {
   public init(
     synchronous: Synchronous = .full, busyTimeoutMilliseconds: Int = 5000,
     waitingWritesMax: Int = 4096, queryTimeoutMilliseconds: Int = 2000,
-    idempotencySeconds: Int = 86_400, walBytesMax: Int = 32 << 20, copiesBytesMax: Int = 16 << 20
+    idempotencySeconds: Int = 86_400, walBytesMax: Int = 32 << 20, copiesBytesMax: Int = 16 << 20,
+    metadataHistoryDays: Int = 0
   ) {
     self.init()
     self.synchronous = synchronous
@@ -118,5 +119,6 @@ extension SQLiteStore.Settings {
     shared.queryTimeoutMilliseconds = queryTimeoutMilliseconds
     shared.idempotencySeconds = idempotencySeconds
     shared.copiesBytesMax = copiesBytesMax
+    shared.metadataHistoryDays = metadataHistoryDays
   }
 }

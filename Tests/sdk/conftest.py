@@ -51,7 +51,7 @@ needs_mounts = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
 MODULES_OF_BOTH_ENGINES = {
     f"test_{name}" for name in [
         "admin_keys", "facets", "idempotency", "items", "items_sdk", "key_rotation", "keys_in_use",
-        "list", "list_activity", "projects", "projects_command", "retention", "safe_changes",
+        "list", "list_activity", "metadata_history", "projects", "projects_command", "retention", "safe_changes",
         "sdk", "sdk_async", "transfer"]}
 # What only a file has.
 FIXTURES_OF_SQLITE = {"sqlite", "generated"}

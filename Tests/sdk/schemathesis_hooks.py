@@ -12,6 +12,7 @@ from schemathesis.openapi.checks import RejectedPositiveData
 LIST = "/v1/conversations"
 KEYS, VALUES, COUNT = f"{LIST}/metadata_keys", f"{LIST}/metadata_values", f"{LIST}/count"
 EXPORT = "/v1/export"
+HISTORY = "/v1/conversations/{conversation_id}/metadata_history"
 CONDITIONS_MAX = 16
 VALUES_MAX = 16
 KEY = re.compile(r"[^\0]{0,64}", re.DOTALL)
@@ -28,6 +29,9 @@ SINGLE = {
         "order_by": re.compile("created_at|last_activity"),
         **dict.fromkeys(["after", "before"], re.compile("conv_[0-9a-f]{48}")), **TIMES},
     EXPORT: {"after": re.compile(r"conv_[0-9a-f]{48}(\.[1-9][0-9]{0,17})?"), **TIMES},
+    HISTORY: {
+        "limit": re.compile("0*([1-9][0-9]?|100)"), "order": re.compile("asc|desc"),
+        "after": re.compile("0|[1-9][0-9]{0,14}|[1-8][0-9]{15}")},
     COUNT: {"up_to": re.compile("0*([1-9][0-9]{0,5}|1000000)"), **TIMES},
     KEYS: {
         "prefix": KEY, "after": KEY, "limit": re.compile("0*([1-9][0-9]?|[1-4][0-9]{2}|500)"),
@@ -81,7 +85,7 @@ def faults(path, url):
             is_right = PLACE.fullmatch(value) and given[name] == 1
         elif name in single:
             is_right = single[name].fullmatch(value) and given[name] == 1
-        elif path in (KEYS, VALUES):
+        elif path in (KEYS, VALUES, HISTORY):
             is_right = False
         elif name in ("metadata_exists[]", "metadata_absent[]"):
             conditions.add((name, value))

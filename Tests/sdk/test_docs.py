@@ -48,6 +48,7 @@ NOT_RUN = {
         "sudo apt-get install python3-venv",
         "scripts/install ",
     ],
+    "docs/api.md": ["history = ", "client.post("],
     "docs/operation.md": [
         "apt install ./conversationd_",
         "docker load ", "docker compose exec -T ",
@@ -65,6 +66,7 @@ NOT_RUN = {
         "scrape_configs:",
         "# litestream.yml; ",
         "umask 077",
+        "DELETE FROM metadata_history;",
     ],
     "docs/releasing.md": ["scripts/release"],
     "docs/performance.md": ["scripts/bench ", "workload ", "workload ", "workload "],
@@ -77,10 +79,11 @@ NOT_RUN = {
         "SELECT 'conv_' ",
         "SELECT value AS ",
         "SELECT created_at, role, text ",
+        "SELECT changed_at, ",
         "UPDATE conversations ",
         "sudo apt-get install --yes postgresql etcd-server haproxy",
     ],
-    "docs/sqlite.md": ["scripts/generate --count 1000000 --database million.db"],
+    "docs/sqlite.md": ["SELECT changed_at, ", "scripts/generate --count 1000000 --database million.db"],
 }
 
 

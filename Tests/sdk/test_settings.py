@@ -65,6 +65,7 @@ SETTINGS = {
         ["all", "delete?age=1", "delete?metadata[a]=b", "keep?age=1d"],
         ("", "delete?age=30d&metadata[a]=b keep?metadata_exists[]=c")),
     "retention.interval_seconds": (["0", "604801", "1h"], ("1", "604800")),
+    "metadata_history.days": (["-1", "3651", "30d"], ("0", "3650")),
     "log.level": (["verbose", "INFO", "7"], ("trace", "critical")),
     "log.format": (["yaml", "JSON"], ("text", "json")),
     "log.requests": (["yes", "maybe", "1"], ("true", "false")),
@@ -93,7 +94,8 @@ def write(tmp_path):
 def yaml(settings):
     """The text of a file with these settings."""
     lines = []
-    for section in ("http", "tls", "management", "database", "items", "retention", "log"):
+    for section in ("http", "tls", "management", "database", "items", "retention",
+                    "metadata_history", "log"):
         lines.append(f"{section}:\n")
         for name, value in settings.items():
             if name.startswith(f"{section}."):

@@ -105,7 +105,7 @@ def test_the_statements_of_the_documentation_run(front_ends, postgresql, url):
     named, = set(re.findall(r"conv_[0-9a-f]{48}", "".join(statements)))
     printed = [postgresql.psql(database, each.replace(named, id)) for each in statements]
     assert id in printed[0] and printed[1] == f"{id}\n" and printed[2] == "u1|1\n"
-    assert printed[3].endswith("|user|Grüße\n") and len(printed) == 5
+    assert printed[3].endswith("|user|Grüße\n") and len(printed) == 6
     assert front_ends[1].request("GET", f"{PATH}/{id}").status == 404
 
 

@@ -14,7 +14,7 @@ enum QueryStatements {
         listAll(direction), listPair(direction), listByActivity(direction),
         gatherByActivity(direction), walk(direction), walkCounting(direction), listItems(direction),
       ]
-    }
+    } + HistoryStatements.queried
 
   static let begin = Statement("begin", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
   static let rollback = Statement("rollback", "ROLLBACK")
@@ -342,5 +342,6 @@ enum WalkDirection: CaseIterable {
   case down
 
   /// How SQL says it.
-  fileprivate var sql: String { self == .up ? "ASC" : "DESC" }
+  /// As SQL says it.
+  var sql: String { self == .up ? "ASC" : "DESC" }
 }

@@ -7,6 +7,8 @@ internal import Repository
 public enum PostgreSQLFinding: Equatable, Sendable, CustomStringConvertible {
   /// A conversation whose metadata breaks a rule.
   case unreadableConversation(String)
+  /// A conversation with a former set that breaks a rule.
+  case unreadableVersion(conversation: String)
   /// A conversation whose rows in `pairs` or `keys` are not those of its metadata.
   case wrongIndex(conversation: String)
   /// A conversation whose items are counted wrongly, or whose activity is before its creation.
@@ -20,6 +22,7 @@ public enum PostgreSQLFinding: Equatable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .unreadableConversation(let id): "the metadata of \(id) is not valid"
+    case .unreadableVersion(let id): "a former set of \(id) is not valid"
     case .wrongIndex(let id): "the rows of pairs and keys are not those of the metadata of \(id)"
     case .wrongActivity(let id): "the activity of \(id) is not that of its items"
     case .orphans(let table, let rows): "\(rows) rows of \(table) belong to no conversation"
@@ -83,9 +86,11 @@ private struct CheckStep: Sendable {
   private static let findingsMax = 100
 
   static let all: [CheckStep] =
-    [counts, invalidMetadata, activity, missingIndexRows("pairs"), missingIndexRows("keys")]
-    + [strayPairs, strayKeys, projects]
-    + ["items", "idempotency_keys", "append_idempotency_keys", "pairs", "keys"].map(orphans)
+    [counts, invalidMetadata, invalidVersions, activity, missingIndexRows("pairs")]
+    + [missingIndexRows("keys"), strayPairs, strayKeys, projects]
+    + [
+      "items", "idempotency_keys", "append_idempotency_keys", "pairs", "keys", "metadata_history",
+    ].map(orphans)
 
   private static let counts = CheckStep(
     sql: """
@@ -99,16 +104,22 @@ private struct CheckStep: Sendable {
   }
 
   private static let invalidMetadata = of(
-    """
-    SELECT c.id FROM conversations AS c
-    WHERE jsonb_typeof(c.metadata) <> 'object'
+    "SELECT c.id FROM conversations AS c WHERE \(isInvalid)"
+  ) { .unreadableConversation($0) }
+
+  private static let invalidVersions = of(
+    "SELECT DISTINCT c.conversation FROM metadata_history AS c WHERE \(isInvalid)"
+  ) { .unreadableVersion(conversation: $0) }
+
+  /// Whether a row's metadata breaks a rule.
+  private static let isInvalid = """
+    (jsonb_typeof(c.metadata) <> 'object'
       OR (SELECT count(*) FROM jsonb_each(c.metadata)) > 16
       OR EXISTS (
         SELECT 1 FROM jsonb_each(c.metadata) AS pair (key, value)
         WHERE jsonb_typeof(value) <> 'string' OR char_length(key) > 64
-          OR char_length(value #>> '{}') > 512)
+          OR char_length(value #>> '{}') > 512))
     """
-  ) { .unreadableConversation($0) }
 
   private static let activity = of(
     """

@@ -15,6 +15,12 @@ struct Changes {
     let key: String
   }
 
+  /// A set that is kept, and who replaces it.
+  private struct FormerRow {
+    let conversation: ConversationKey
+    let author: ChangeAuthor
+  }
+
   struct ConversationRow {
     let key: ConversationKey
     let conversation: Conversation
@@ -59,6 +65,7 @@ struct Changes {
 
   let clock: GroupClock
   private var updates: [(key: ConversationKey, metadata: Metadata)] = []
+  private var former: [FormerRow] = []
   /// Conversations whose whole sets go from the indices, as they are stored.
   private var unindexed: [ConversationKey] = []
   private var removedPairs: [PairRow] = []
@@ -133,6 +140,12 @@ struct Changes {
     }
     for name in removed { removedKeys.append(KeyRow(conversation: key, key: name)) }
     for pair in added { addedKeys.append(KeyRow(conversation: key, key: pair.key)) }
+  }
+
+  /// Keeps the set that a conversation has, before another one takes its place. A group has a conversation
+  /// once.
+  mutating func keepSet(of key: ConversationKey, replacedBy author: ChangeAuthor) {
+    former.append(FormerRow(conversation: key, author: author))
   }
 
   /// Deletes a conversation and all that is stored of it.
@@ -214,7 +227,7 @@ struct Changes {
 
   // MARK: The statements
 
-  /// The statements that write all of it. What goes goes before what comes, and the idempotency keys
+  /// The statements that write all of it. Former sets are kept before others take their places. What goes goes before what comes, and the idempotency keys
   /// come last and sorted: another program that has the same key is waited for there, when this one
   /// holds no lock that it could want.
   func calls() -> [Call] {
@@ -223,6 +236,15 @@ struct Changes {
       of(unindexed) { Self.call(WriteStatements.unindexKeys, $0) },
       of(removedPairs) { Self.call(WriteStatements.deletePairs, $0) },
       of(removedKeys) { Self.call(WriteStatements.deleteKeys, $0) },
+      of(former) { rows in
+        HistoryStatements.insert.call {
+          $0.add(int64s: rows.map(\.conversation.project))
+          $0.add(byteas: rows.map(\.conversation.id))
+          $0.add(clock.now)
+          $0.add(texts: rows.map(\.author.keyName))
+          $0.add(texts: rows.map(\.author.requestID))
+        }
+      },
       of(updates) { rows in
         WriteStatements.updateMetadata.call {
           $0.add(int64s: rows.map(\.key.project))

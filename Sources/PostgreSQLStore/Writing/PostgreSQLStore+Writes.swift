@@ -46,28 +46,6 @@ extension PostgreSQLStore {
       })
   }
 
-  /// Changes a conversation's set.
-  public func changeMetadata(
-    of id: ConversationID, in project: ProjectID, by change: MetadataChange,
-    if precondition: Precondition
-  ) async throws(RepositoryError) -> Conversation {
-    let key = ConversationKey(id, in: project)
-    return try await write(
-      resources: [.conversation(key)],
-      ask: { $0.conversations.insert(key) },
-      decide: { found, changes throws(RepositoryError) in
-        guard let stored = found.conversations[key] else { throw .conversationNotFound }
-        let metadata: Metadata
-        do throws(ChangeRefusal) {
-          metadata = try change.decided(on: stored.metadata, of: id, if: precondition)
-        } catch {
-          throw RepositoryError(error, of: id)
-        }
-        changes.replace(stored.metadata, by: metadata, of: key)
-        return Conversation(id: id, metadata: metadata)
-      })
-  }
-
   /// Deletes a conversation and all that is stored of it.
   public func deleteConversation(
     _ id: ConversationID, in project: ProjectID, if precondition: Precondition

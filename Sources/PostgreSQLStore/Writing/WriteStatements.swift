@@ -3,15 +3,16 @@ internal import PostgreSQL
 /// The statements of write groups: each does for all requests of a group what one of them needs, so
 /// each row of the arrays is a row of a table.
 enum WriteStatements {
-  static let all = [
-    begin, commit, rollback, enterLane, makeLane, leaveLane, fence, stopOtherLanes, lock,
-    findRecords, findRecordItems, findCreationKeys,
-    findAppendKeys, findItems, findNewestItems, readItems, updateMetadata, unindexPairs,
-    unindexKeys,
-    deletePairs, insertPairs, deleteKeys, insertKeys, insertConversations, insertItems, noteItems,
-    deleteItems, deleteItemsOf, deleteCreationKeysOf, deleteAppendKeysOf, deleteConversations,
-    deleteCreationKeys, insertCreationKeys, deleteAppendKeys, insertAppendKeys,
-  ]
+  static let all =
+    [
+      begin, commit, rollback, enterLane, makeLane, leaveLane, fence, stopOtherLanes, lock,
+      findRecords, findRecordItems, findCreationKeys,
+      findAppendKeys, findItems, findNewestItems, readItems, updateMetadata, unindexPairs,
+      unindexKeys,
+      deletePairs, insertPairs, deleteKeys, insertKeys, insertConversations, insertItems, noteItems,
+      deleteItems, deleteItemsOf, deleteCreationKeysOf, deleteAppendKeysOf, deleteConversations,
+      deleteCreationKeys, insertCreationKeys, deleteAppendKeys, insertAppendKeys,
+    ] + HistoryStatements.written
 
   // MARK: The transaction
 

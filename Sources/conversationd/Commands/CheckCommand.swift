@@ -76,6 +76,9 @@ struct CheckCommand: ParsableCommand {
     case .unreadableItem(let conversation, let item):
       "\(conversation): item \(item.debugDescription): it is not a JSON object in UTF-8, or of "
         + "another project"
+    case .unreadableVersion(let conversation, let version):
+      "\(conversation): version \(version) of its metadata is not a JSON object of strings in UTF-8, "
+        + "or breaks a limit"
     case .wrongActivity(let conversation):
       "\(conversation): its row of activity is missing, or is not true of its items"
     case .limit(let conversation, let key):

@@ -124,6 +124,11 @@ struct ServerService: Sendable {
       } catch {
         logger.warning("old idempotency keys were not forgotten", metadata: ["cause": "\(error)"])
       }
+      do {
+        try await repository.forgetOldMetadata()
+      } catch {
+        logger.warning("old metadata was not forgotten", metadata: ["cause": "\(error)"])
+      }
       await writeKeyUses()
       for problem in await repository.tidyUp() {
         logger.log(

@@ -83,7 +83,7 @@ struct Setting: Sendable {
   }
 
   /// Every setting, in the order of the example file.
-  static let all = http + tls + management + database + items + retention + log
+  static let all = http + tls + management + database + items + retention + history + log
 
   private static let http = [
     Setting("http.host", .text, default: "127.0.0.1", flag: "--host") { $1.host = $0.text },
@@ -211,6 +211,12 @@ struct Setting: Sendable {
     Setting("retention.interval_seconds", .integer(1...604_800), default: "3600", reloads: true) {
       $1.retentionIntervalSeconds = $0.integer
     },
+  ]
+
+  private static let history = [
+    Setting("metadata_history.days", .integer(0...3650), default: "0") {
+      $1.store.metadataHistoryDays = $0.integer
+    }
   ]
 
   private static let log = [
