@@ -42,6 +42,9 @@ static const unsigned char page_export_js[] = {
 static const unsigned char page_filter_js[] = {
 #embed "../Dashboard/page/filter.js"
 };
+static const unsigned char page_history_js[] = {
+#embed "../Dashboard/page/history.js"
+};
 static const unsigned char page_icon_svg[] = {
 #embed "../Dashboard/page/icon.svg"
 };
@@ -146,6 +149,7 @@ static const struct conversationd_file files[] = {
     {"Sources/Dashboard/page/editor.js", page_editor_js, sizeof page_editor_js},
     {"Sources/Dashboard/page/export.js", page_export_js, sizeof page_export_js},
     {"Sources/Dashboard/page/filter.js", page_filter_js, sizeof page_filter_js},
+    {"Sources/Dashboard/page/history.js", page_history_js, sizeof page_history_js},
     {"Sources/Dashboard/page/icon.svg", page_icon_svg, sizeof page_icon_svg},
     {"Sources/Dashboard/page/index.html", page_index_html, sizeof page_index_html},
     {"Sources/Dashboard/page/items.js", page_items_js, sizeof page_items_js},

@@ -4,7 +4,7 @@ import Testing
 /// The files of the page, as they are in the binary.
 @Suite struct DashboardTests {
   /// What a browser loads on its first visit, all together.
-  static let bytesMax = 164_000
+  static let bytesMax = 171_000
 
   @Test func `the page and all that it loads stay small`() {
     let bytes = Dashboard.assets.reduce(Dashboard.page.bytes.count) { $0 + $1.bytes.count }

@@ -41,7 +41,7 @@ export class ApiError extends Error {
 //
 // `path` is relative to the page, which may be under the prefix of a proxy. `query` is pairs of
 // names and values; those without a value are left out.
-export async function send(method, path, { query = [], json, headers = {}, signal, key } = {}) {
+async function send(method, path, { query = [], json, headers = {}, signal, key } = {}) {
   const parameters = encodePairs(query.filter(([, value]) => value !== undefined)
     .map(([name, value]) => [name, String(value)]));
   const fields = { ...headers };
@@ -145,6 +145,16 @@ const ifMatch = (eTag) => eTag ? { "If-Match": eTag } : {};
 
 export const deleteConversation = (id, { eTag, signal } = {}) =>
   send("DELETE", conversationPath(id), { headers: ifMatch(eTag), signal });
+
+// The former sets of a conversation's metadata, the newest first.
+export const metadataHistory = async (id, { after, limit, signal }) =>
+  mappedPage(await send("GET", `${conversationPath(id)}/metadata_history`,
+    { query: [["limit", limit], ["after", after]], signal }));
+
+// Makes a former set the present one, unless somebody has changed that meanwhile: 412.
+export const restoreMetadata = async (id, version, { eTag }) =>
+  tagged(await send("POST", `${conversationPath(id)}/metadata_history/${version}/restore`,
+    { json: {}, headers: ifMatch(eTag) }));
 
 export const listKeys = async () => (await send("GET", "v1/api_keys")).json.data;
 

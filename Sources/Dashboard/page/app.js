@@ -3,7 +3,7 @@
 import { refusals, session, whoAmI } from "./api.js";
 import { DetailView } from "./detail.js";
 import { dialogActions, openDialog } from "./dialogs.js";
-import { button, fill, h, icon, iconButton, shown } from "./dom.js";
+import { button, fill, h, icon, iconButton, muted, shown } from "./dom.js";
 import { KeysView, rightsName } from "./keys.js";
 import { ListView } from "./list.js";
 import { problem, say, waiting } from "./notice.js";
@@ -108,7 +108,7 @@ function drawTop(page) {
     me && h("button", {
       type: "button", class: "project", "aria-haspopup": "dialog", onclick: showKey,
       "aria-label": `Project ${me.project}, ${rightsName(me)}`,
-    }, h("b", {}, shown(me.project)), h("span", { class: "muted" }, rightsName(me))),
+    }, h("b", {}, shown(me.project)), muted(rightsName(me))),
     iconButton("moon", "Light or dark", switchTheme),
     me && iconButton("help", "Keyboard shortcuts (?)", showShortcuts,
       { class: "icon-button wide-only" }),

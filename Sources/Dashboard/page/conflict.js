@@ -1,7 +1,7 @@
 // Two people changed one set: what it was, what it is, what is wanted, and what comes of it.
 
 import { dialogActions, openDialog } from "./dialogs.js";
-import { button, cell, h, row, segments, shown, table } from "./dom.js";
+import { button, cell, h, muted, row, segments, shown, table } from "./dom.js";
 import { compare, deed, merged } from "./merge.js";
 
 // Who did what to a key that only one side touched, or both in the same way.
@@ -34,12 +34,12 @@ function line(keyRow, takesYours) {
   const { key, base, theirs, yours, kind } = keyRow;
   const isClash = kind === "clash";
   const value = (title, text, isMarked) => cell(title,
-    text === null ? h("span", { class: "muted" }, "not set") : shown(text), isMarked && "mark");
+    text === null ? muted("not set") : shown(text), isMarked && "mark");
   return row(kind, shown(key), value("When you began", base),
     value("Stored now", theirs, kind === "theirs" || isClash),
     value("Yours", yours, kind === "yours" || isClash),
     cell(null, isClash
       ? segments(`Which ${key}`, [["theirs", false], ["yours", true]], takesYours.get(key),
         (isYours) => takesYours.set(key, isYours))
-      : h("span", { class: "muted" }, reason(keyRow))));
+      : muted(reason(keyRow))));
 }

@@ -3,14 +3,15 @@
 
 import { conversation as readConversation, deleteConversation, listItems, session } from "./api.js";
 import { confirm, copyText } from "./dialogs.js";
-import { button, fill, h, icon, iconButton, segments, shown } from "./dom.js";
+import { button, cardHead, fill, h, icon, iconButton, muted, segments, shown } from "./dom.js";
 import { Editor, pairsMax } from "./editor.js";
+import { History } from "./history.js";
 import { itemLine, itemsAsJSON } from "./items.js";
 import { explain, problem, say, waiting } from "./notice.js";
 import { choice, opener, openPopover } from "./popover.js";
 import { oneAsCurl, oneAsPython } from "./snippets.js";
-import { time } from "./table.js";
-import { localTime, plural, short, utcTime } from "./text.js";
+import { exactTime, time } from "./table.js";
+import { plural, short } from "./text.js";
 
 const pageItems = 50;
 const wideOnly = { class: "icon-button wide-only" };
@@ -32,6 +33,13 @@ export class DetailView {
     this.conversation = known;
     this.items = { lines: [], texts: [], names: new Map(), order: "asc", isJSON: false };
     this.metadata = h("section", { class: "card metadata", "aria-label": "Metadata" });
+    this.history = new History(id, {
+      changed: (conversation) => this.stored(conversation), isEditing: () => this.isEditing,
+      read: (conversation) => {
+        const isKnown = conversation.eTag === this.conversation?.eTag;
+        if (!isKnown && !this.isEditing) this.take(conversation);
+      },
+    });
     this.facts = h("section", { class: "card", "aria-label": "Facts" });
     this.transcript = h("section", { class: "transcript", "aria-label": "Transcript" });
     fill(this.element, this.parts());
@@ -43,6 +51,7 @@ export class DetailView {
 
   leave() {
     this.request?.abort();
+    this.history?.leave();
     this.id = null;
   }
 
@@ -51,22 +60,23 @@ export class DetailView {
   }
 
   parts() {
-    if (this.isPanel) return [this.head(), this.metadata, this.transcript];
+    const { metadata, history, transcript } = this;
+    if (this.isPanel) return [this.head(), metadata, history.element, transcript];
     return [
       this.crumbs(), this.head(),
-      h("div", { class: "detail-grid" }, this.transcript,
-        h("div", { class: "side" }, this.metadata, this.facts, this.snippet())),
+      h("div", { class: "detail-grid" }, transcript,
+        h("div", { class: "side" }, metadata, history.element, this.facts, this.snippet())),
     ];
   }
 
   crumbs() {
     return h("p", { class: "crumbs" }, h("a", { href: this.back.link }, "Conversations"),
-      this.back.recap && [" / ", h("span", { class: "muted" }, shown(this.back.recap))]);
+      this.back.recap && [" / ", muted(shown(this.back.recap))]);
   }
 
   head() {
     const copy = iconButton("copy", "Copy the id", () => copyText(this.id, "The id is copied"));
-    this.when = h("span", { class: "muted" });
+    this.when = muted();
     const title = h(this.isPanel ? "h2" : "h1", { tabindex: "-1" }, short(this.id));
     this.remove = this.isPanel
       ? iconButton("trash", "Delete", () => this.delete(), { hidden: !session.mayWrite })
@@ -99,9 +109,7 @@ export class DetailView {
     const languages = segments("Language", [["curl", oneAsCurl], ["Python", oneAsPython]],
       oneAsCurl, (make) => (code.textContent = make(this.id)));
     return h("section", { class: "card", "aria-label": "As code" },
-      h("div", { class: "card-head" }, h("h2", {}, "As code"), h("span", { class: "gap" }),
-        languages),
-      h("pre", { tabindex: "0" }, code));
+      cardHead("As code", null, languages), h("pre", { tabindex: "0" }, code));
   }
 
   async loadConversation(signal) {
@@ -124,6 +132,13 @@ export class DetailView {
     this.conversation = { ...this.conversation, ...conversation };
     this.drawMetadata();
     this.drawFacts();
+    this.history.refresh(conversation);
+  }
+
+  // What was changed here; by the time of an Undo another conversation may be shown.
+  stored(conversation) {
+    if (conversation.id === this.id) this.take(conversation);
+    this.changed?.(conversation);
   }
 
   drawMetadata() {
@@ -132,9 +147,7 @@ export class DetailView {
     const edit = button("edit", "Edit", () => this.edit());
     edit.disabled = !this.conversation.eTag;
     fill(this.metadata,
-      h("div", { class: "card-head" }, h("h2", {}, "Metadata"),
-        h("span", { class: "muted" }, `${metadata.size} of ${pairsMax}`),
-        h("span", { class: "gap" }), session.mayWrite && edit),
+      cardHead("Metadata", `${metadata.size} of ${pairsMax}`, session.mayWrite && edit),
       metadata.size === 0 ? h("p", { class: "muted" }, "No pairs") : h("dl", {},
         [...metadata].map(([key, value]) => [h("dt", {}, shown(key)), h("dd", {}, h("button", {
           type: "button", class: "cell", "aria-label": `Filter: ${key} is ${value}`,
@@ -146,28 +159,25 @@ export class DetailView {
   drawFacts() {
     const { id, created_at: createdAt, eTag } = this.conversation;
     const fact = (words, value, kind) => [h("dt", {}, words), h("dd", { class: kind }, value)];
-    fill(this.facts, h("div", { class: "card-head" }, h("h2", {}, "Facts")),
+    fill(this.facts, cardHead("Facts"),
       h("dl", {}, fact("Id", id, "mono"),
-        fact("Created", h("time", { datetime: utcTime(createdAt), title: utcTime(createdAt) },
-          localTime(createdAt))),
+        fact("Created", exactTime(createdAt)),
         session.me?.project && fact("Project", shown(session.me.project)),
         fact("ETag", eTag, "mono")));
   }
 
+  get isEditing() {
+    return this.metadata.querySelector("form") !== null;
+  }
+
   edit() {
-    if (this.metadata.querySelector("form") || !this.conversation?.eTag) return;
+    if (this.isEditing || !this.conversation?.eTag) return;
     const editor = new Editor(this.conversation, (stored) => {
-      if (stored && stored.id !== this.id) return this.changed?.(stored);
-      if (stored) {
-        this.take(stored);
-        this.changed?.(stored);
-      } else {
-        this.drawMetadata();
-      }
-      this.editButton.focus();
+      if (stored) this.stored(stored);
+      else this.drawMetadata();
+      if (!stored || stored.id === this.id) this.editButton.focus();
     });
-    fill(this.metadata,
-      h("div", { class: "card-head" }, h("h2", {}, "Metadata")), editor.element);
+    fill(this.metadata, cardHead("Metadata"), editor.element);
     editor.focus();
   }
 
@@ -233,8 +243,7 @@ export class DetailView {
       this.transcript.querySelector("[aria-pressed]").focus();
     }, { "aria-pressed": String(items.isJSON) });
     fill(this.transcript,
-      h("div", { class: "card-head" }, h("h2", {}, "Transcript"),
-        h("span", { class: "muted" }, count), h("span", { class: "gap" }),
+      cardHead("Transcript", count,
         items.lines.length > 1 && button("sort",
           items.order === "asc" ? "Oldest first" : "Newest first", turn),
         items.lines.length > 0 && json),

@@ -34,11 +34,12 @@ export function openDialog(title, build, { isWide = false, isDismissible = true 
 
 export const dialogActions = (...buttons) => h("div", { class: "dialog-actions" }, buttons);
 
-// Asks before something that cannot be undone. Resolves to true when it shall be done.
+// Asks before something, which cannot be undone unless it is harmless. Resolves to true when it
+// shall be done.
 //
 // `count` has to be typed when it is given; `saves` offers to save a copy first, and the promise is
 // then of `{ savesCopy }`.
-export function confirm(title, { body, verb, count, saves }) {
+export function confirm(title, { body, verb, count, saves, isHarmless = false }) {
   return openDialog(title, (close) => {
     const copy = h("input", { type: "checkbox", checked: true });
     const field = h("input", {
@@ -46,7 +47,8 @@ export function confirm(title, { body, verb, count, saves }) {
       oninput: () => (act.disabled = field.value.replaceAll(/[\s,.]/g, "") !== String(count)),
     });
     const done = () => close(saves ? { savesCopy: copy.checked } : true);
-    const act = h("button", { class: "primary danger", disabled: count !== undefined }, verb);
+    const act = h("button",
+      { class: isHarmless ? "primary" : "primary danger", disabled: count !== undefined }, verb);
     return form("dialog-form", done, body,
     saves && h("label", { class: "check-line" }, copy, saves),
     count !== undefined && h("label", { class: "stack" }, `Type ${count} to confirm`, field),
@@ -85,7 +87,6 @@ export function openProgress(title, total) {
       stop.replaceWith(end);
       end.focus();
     },
-    close: () => close(),
   };
 }
 

@@ -31,10 +31,17 @@ export function fill(element, ...children) {
 
 // Text from outside: its direction is its own, and invisible characters are named.
 export function shown(text) {
-  if (text === "") return h("span", { class: "muted" }, "(empty)");
+  if (text === "") return muted("(empty)");
   return h("bdi", {}, oddCharacters(text).map(({ text: piece, name }) =>
     name ? h("span", { class: "odd", title: `The invisible character ${name}` }, name) : piece));
 }
+
+// What is said in passing.
+export const muted = (...words) => h("span", { class: "muted" }, words);
+
+// The head of a card: what it is, a remark, and buttons at the other end.
+export const cardHead = (title, remark, ...buttons) => h("div", { class: "card-head" },
+  h("h2", {}, title), remark && muted(remark), h("span", { class: "gap" }), buttons);
 
 // A button with a symbol and perhaps words.
 export function button(symbol, words, onclick, attributes = {}) {

@@ -3,7 +3,7 @@
 
 import { conversation as readConversation, patchMetadata } from "./api.js";
 import { resolveConflict } from "./conflict.js";
-import { button, fill, form, h, iconButton, shown } from "./dom.js";
+import { button, fill, form, h, iconButton, muted, shown } from "./dom.js";
 import { difference } from "./merge.js";
 import { explain, say } from "./notice.js";
 import { codePoints } from "./text.js";
@@ -28,7 +28,7 @@ export class Editor {
     this.element = form("editor", () => this.submit(), this.list, this.add, this.changes,
       this.error, h("div", { class: "editor-actions" }, this.save,
         button(null, "Cancel", () => this.done()), h("span", { class: "gap" }),
-        h("span", { class: "muted" }, h("kbd", {}, "Ctrl"), " ", h("kbd", {}, "Enter"))));
+        muted(h("kbd", {}, "Ctrl"), " ", h("kbd", {}, "Enter"))));
     this.element.addEventListener("keydown", (event) => this.key(event));
     for (const [key, value] of this.base) this.append({ key, value, isNew: false });
     this.check();
@@ -149,7 +149,7 @@ export class Editor {
     this.save.disabled = true;
     try {
       const stored = await patchMetadata(this.conversation.id, changes, { eTag });
-      offerUndo(stored, before, this.done);
+      offerUndo("Saved.", stored, before, this.done);
       this.done(stored);
     } catch (error) {
       if (error.status === 412) return await this.compare();
@@ -208,8 +208,8 @@ function complaintAbout(pairs) {
   return null;
 }
 
-// Puts everything back that was saved, unless somebody has changed it again.
-function offerUndo(stored, before, done) {
+// Says that a set was stored, and offers to put back what was there before it.
+export function offerUndo(words, stored, before, done) {
   const run = async () => {
     try {
       const changes = difference(stored.metadata, before);
@@ -221,5 +221,5 @@ function offerUndo(stored, before, done) {
         ? "Not undone: somebody has changed it since." : `Not undone: ${error.message}`);
     }
   };
-  say("Saved.", { label: "Undo", run });
+  say(words, { label: "Undo", run });
 }

@@ -1,6 +1,6 @@
 // What is inside a conversation, as people read it: messages as a chat, everything else folded.
 
-import { fill, h, icon, shown } from "./dom.js";
+import { fill, h, icon, muted, shown } from "./dom.js";
 import { beginning, number } from "./text.js";
 
 // Longer texts are cut.
@@ -89,7 +89,7 @@ function part(content) {
 
 // Nothing is fetched: it may come from anywhere, and would tell who reads the conversation.
 const file = (name, kind) => h("p", { class: "file" }, icon("download"), shown(String(name)),
-  h("span", { class: "muted" }, `${kind}, not loaded`));
+  muted(`${kind}, not loaded`));
 
 // Text with blocks of code between lines of three backticks.
 const fenced = (text) => text.split(/^```.*\n?/m).map((piece, index) =>

@@ -2,7 +2,7 @@
 
 import { createKey, listKeys, revokeKey, session } from "./api.js";
 import { confirm, copyText, dialogActions, openDialog } from "./dialogs.js";
-import { button, cell, fill, form, h, icon, row, shown, table } from "./dom.js";
+import { button, cell, fill, form, h, icon, muted, row, shown, table } from "./dom.js";
 import { explain, problem, say, waiting } from "./notice.js";
 import { localTime, plural } from "./text.js";
 import { time } from "./table.js";
@@ -12,7 +12,7 @@ const expiries = [["never", 0], ["in 30 days", 30], ["in 90 days", 90], ["in a y
 
 export class KeysView {
   constructor() {
-    this.count = h("span", { class: "muted" });
+    this.count = muted();
     this.create = button("plus", "New key", () => this.askForKey(),
       { class: "primary", hidden: true });
     this.content = h("div", { class: "stack-of-cards" });
@@ -52,8 +52,8 @@ export class KeysView {
   }
 
   action(key) {
-    if (key.name === session.me.name) return h("span", { class: "muted" }, "yours");
-    if (key.admin) return h("span", { class: "muted" }, "on the server only");
+    if (key.name === session.me.name) return muted("yours");
+    if (key.admin) return muted("on the server only");
     return button(null, "Revoke", () => this.revoke(key),
       { class: "quiet danger", "aria-label": `Revoke ${key.name}` });
   }

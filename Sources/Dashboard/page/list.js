@@ -4,7 +4,7 @@ import { ApiError, countConversations, listConversations, metadataKeys, session 
   from "./api.js";
 import { BulkBar } from "./bulk.js";
 import { DetailView } from "./detail.js";
-import { button, fill, h } from "./dom.js";
+import { button, fill, h, muted } from "./dom.js";
 import { conditionWords, FilterBox } from "./filter.js";
 import { problem, waiting } from "./notice.js";
 import { opener } from "./popover.js";
@@ -119,7 +119,7 @@ export class ListView {
     this.mayScroll = false;
     this.hasDropped = false;
     this.newer.hidden = true;
-    fill(this.result, h("span", { class: "muted" }, "…"));
+    fill(this.result, muted("…"));
     fill(this.more);
     this.table.reset(view, view.columns ?? this.columns ?? []);
     fill(this.table.end, waiting("conversations"));
@@ -142,7 +142,7 @@ export class ListView {
   async loadMore() {
     const { signal } = this.request;
     this.mayScroll = false;
-    fill(this.more, h("span", { class: "muted" }, "Loading…"));
+    fill(this.more, muted("Loading…"));
     try {
       this.add(await this.page([["after", this.lastID]], signal));
     } catch (error) {
@@ -186,7 +186,7 @@ export class ListView {
     this.hasDropped = start;
     fill(this.more,
       page.has_more && button(null, `Load ${pageRows} more`, () => this.loadMore()),
-      page.has_more && h("span", { class: "muted" }, "or scroll"),
+      page.has_more && muted("or scroll"),
       start && button("up", "Back to the first", () => this.load()));
     this.more.hidden = !page.has_more && !start;
     this.mayScroll = page.has_more;
@@ -197,7 +197,7 @@ export class ListView {
   }
 
   async count(milliseconds, signal) {
-    const time = h("span", { class: "muted" }, ` · ${milliseconds} ms`);
+    const time = muted(` · ${milliseconds} ms`);
     const words = this.isFiltered ? " match" : " conversations";
     try {
       this.total = await countConversations(conditionParameters(this.view), { signal });

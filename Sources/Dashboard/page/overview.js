@@ -2,7 +2,7 @@
 
 import { metricsText, readiness } from "./api.js";
 import { chart } from "./charts.js";
-import { button, cell, fill, h, row, table } from "./dom.js";
+import { button, cardHead, cell, fill, h, row, table } from "./dom.js";
 import { buckets, bucketsBetween, parseMetrics, quantile, sum } from "./metrics.js";
 import { problem, waiting } from "./notice.js";
 import { bytes, number } from "./text.js";
@@ -20,8 +20,7 @@ export class OverviewView {
     this.pause = button(null, "Pause", () => this.togglePause(), { "aria-pressed": "false" });
     this.cards = h("div", { class: "cards" });
     this.routes = h("section", { class: "card", hidden: true },
-      h("div", { class: "card-head" }, h("h2", {}, "Routes"),
-        h("span", { class: "muted" }, "the last two minutes, at most")),
+      cardHead("Routes", "the last two minutes, at most"),
       table("Routes", "figures", ["Route", "Requests/s", "p50 ms", "p99 ms", "Errors/s"], []));
     this.state = h("div", {}, waiting("figures"));
     this.element = h("div", { class: "overview" },

@@ -9,7 +9,7 @@
 //   columns     keys, or null for the first ones that there are
 //   show        the id of the conversation in the panel, or null
 
-export const emptyView = () => ({
+const emptyView = () => ({
   conditions: [], created: new Map(), order: "desc", orderBy: "created_at", columns: null,
   show: null,
 });

@@ -1,6 +1,6 @@
 // The table of conversations: a row each, a column for each chosen key.
 
-import { cell, fill, h, shown } from "./dom.js";
+import { cell, fill, h, muted, shown } from "./dom.js";
 import { ago, localTime, plural, short, utcTime } from "./text.js";
 
 const colouredValues = new Set(["open", "pending", "escalated"]);
@@ -75,7 +75,7 @@ export class ConversationTable {
     let shownOnCard = 0;
     return this.columns.map((key) => {
       if (!metadata.has(key)) {
-        return cell(key, h("span", { class: "muted" }, "–"));
+        return cell(key, muted("–"));
       }
       const value = metadata.get(key);
       shownOnCard += 1;
@@ -156,11 +156,15 @@ export class ConversationTable {
 
 // Brings the times up to date that `time` made somewhere in an element.
 export function refreshTimes(element) {
-  for (const one of element.querySelectorAll("time")) {
+  for (const one of element.querySelectorAll("time.ago")) {
     one.textContent = ago(Date.parse(one.dateTime) / 1000);
   }
 }
 
+// How long ago it was.
 export const time = (seconds) => h("time", {
-  datetime: utcTime(seconds), title: `${localTime(seconds)} (${utcTime(seconds)})`,
+  class: "ago", datetime: utcTime(seconds), title: `${localTime(seconds)} (${utcTime(seconds)})`,
 }, ago(seconds));
+
+export const exactTime = (seconds) => h("time",
+  { datetime: utcTime(seconds), title: utcTime(seconds) }, localTime(seconds));

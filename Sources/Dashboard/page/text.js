@@ -6,12 +6,9 @@ export const codePoints = (text) => [...text].length;
 // The order of the server, that of code points. Strings compare by UTF-16 units, which differs
 // beyond U+FFFF.
 export function byCodePoint(left, right) {
-  const [lefts, rights] = [left[Symbol.iterator](), right[Symbol.iterator]()];
-  for (;;) {
-    const [a, b] = [lefts.next(), rights.next()];
-    if (a.done || b.done) return (b.done ? 1 : 0) - (a.done ? 1 : 0) || 0;
-    if (a.value !== b.value) return a.value.codePointAt(0) - b.value.codePointAt(0);
-  }
+  const [a, b] = [left, right].map((text) => Array.from(text, (one) => one.codePointAt(0)));
+  const place = a.findIndex((point, index) => point !== b[index]);
+  return place < 0 ? a.length - b.length : a[place] - (b[place] ?? -1);
 }
 
 // A metadata object as a Map: keys such as `__proto__` and `1` are like any other there.
