@@ -104,13 +104,32 @@ class Visit:
               .map((element) => `${element.tagName}.${element.className}`)""")
 
 
+@pytest.fixture(scope="session")
+def context_of(browser):
+    """The context of all tabs of a size and a scheme: one each takes a third of a tab's time."""
+    contexts = {}
+
+    def context_of(size, scheme):
+        if (size, scheme) not in contexts:
+            contexts[size, scheme] = new_context(browser, size, scheme)
+        return contexts[size, scheme]
+
+    yield context_of
+    for context in contexts.values():
+        context.close()
+
+
 @pytest.fixture
-def visit(browser):
-    """Opens tabs of the dashboard of a server; each is looked at when the test is over."""
+def visit(browser, context_of):
+    """Opens tabs of the dashboard of a server; each is looked at when the test is over.
+
+    A tab that is `alone` has a context of its own, and so has one with a clock or with options.
+    """
     visits = []
 
-    def visit(server, fragment="", **options):
-        visits.append(Visit(browser, server.url, **options))
+    def visit(server, fragment="", size=WIDE, scheme="light", alone=False, **options):
+        context = None if alone or options else context_of(size, scheme)
+        visits.append(Visit(browser, server.url, size, scheme, context, **options))
         return visits[-1].open(fragment)
 
     yield visit

@@ -80,7 +80,7 @@ def test_signing_out_forgets_the_key(server, visit, make_key):
 def test_a_key_is_in_the_storage_of_its_tab_and_nowhere_else(server, visit, make_key):
     key = make_key()
     identifier = create(server, {"topic": "refund"}, key=key)
-    tab = visit(server)
+    tab = visit(server, alone=True)
     page = tab.sign_in(key).page
     expect(tab.rows()).to_have_count(1)
     page.get_by_role("button", name="Copy as").click()
@@ -111,7 +111,7 @@ def test_code_to_copy_works_and_has_no_key(server, visit, make_key, tmp_path, na
     key = make_key()
     create(server, {"it's": "a \"b\" $c"}, key=key)
     create(server, {"it's": "other"}, key=key)
-    tab = visit(server)
+    tab = visit(server, alone=True)
     page = tab.sign_in(key).page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_role("button", name="Filter: it's is a").click()

@@ -40,7 +40,7 @@ def test_a_list_that_cannot_be_had_says_what_to_do(few, visit):
 
 def test_offline_is_said_and_can_be_tried_again(server, visit):
     create(server, {"topic": "refund"})
-    tab = visit(server)
+    tab = visit(server, alone=True)
     tab.provoked.add(0)
     page = tab.page
     expect(tab.rows()).to_have_count(1)

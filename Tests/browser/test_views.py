@@ -2,7 +2,7 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import NARROW, WIDE, new_context
+from conftest import NARROW, WIDE
 from playwright.sync_api import expect
 
 
@@ -110,26 +110,11 @@ VIEWS = {
 }
 
 
-@pytest.fixture(scope="module")
-def context_of(browser):
-    """One context for each size, in which the files of the page stay loaded."""
-    contexts = {}
-
-    def context_of(size):
-        if size not in contexts:
-            contexts[size] = new_context(browser, size, "light")
-        return contexts[size]
-
-    yield context_of
-    for context in contexts.values():
-        context.close()
-
-
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 @pytest.mark.parametrize("name", VIEWS)
-def test_a_view_is_accessible_silent_and_fits(few, visit, context_of, name, size):
+def test_a_view_is_accessible_silent_and_fits(few, visit, name, size):
     fragment, prepare = VIEWS[name]
-    tab = visit(few, fragment, context=context_of(size))
+    tab = visit(few, fragment, size=size)
     if name == "no such conversation":
         tab.provoked.add(404)
     page = tab.page
