@@ -127,7 +127,7 @@ final class FaultSample: Sendable {
     return contents().filter { !$0.1.isEmpty }
   }
 
-  /// An item, an API key, an idempotency key that is too old, and one that is not.
+  /// An item, an API key, an idempotency key and a former set that are too old, and a key that is not.
   private static let records = """
     INSERT INTO idempotency_keys
       (project, key, request_hash, conversation, answer, content_hash, created_at)
@@ -135,6 +135,8 @@ final class FaultSample: Sendable {
     FROM conversations WHERE number IN (2, 59);
     INSERT INTO items (conversation, id, type, created_at, fields)
     VALUES (4, 'msg_known', 'message', 1, '{}');
+    INSERT INTO metadata_history (conversation, version, metadata, request_id)
+    VALUES (4, 1, '{}', 'req');
     INSERT INTO api_keys (project, name, hash, first_characters, created_at)
     VALUES (1, 'k', '\(APIKey.hash(of: key))', 'sk-', 1);
     """

@@ -88,6 +88,11 @@ struct FaultWrite: Sendable, CustomTestStringConvertible {
       } change: {
         $0.replace("\(SampleFile.id(2))", by: "color=c1 odd=1 parity=odd once=")
       },
+      FaultWrite(testDescription: "forget old metadata", hasSteps: true) {
+        try await $0.forgetOldMetadata()
+      } change: {
+        $0.replace("former \(SampleFile.id(4))")
+      },
       FaultWrite(testDescription: "write the uses of keys") {
         #expect(try $0.access(keyHash: APIKey.hash(of: FaultSample.key)) != nil)
         try await $0.writeKeyUses()

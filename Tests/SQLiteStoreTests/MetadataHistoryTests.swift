@@ -47,6 +47,30 @@ import Testing
     #expect(try file.connection().integer("SELECT count(*) FROM metadata_history") == 1)
   }
 
+  @Test func `a page costs the same at every place`() throws {
+    let file = try SampleFile()
+    try file.execute(
+      SampleFile.conversations(1...1) + """
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+        INSERT INTO metadata_history (conversation, version, metadata, request_id)
+        SELECT 1, i, '{"a":"1"}', 'r' FROM n
+        """)
+    let reader = try file.reader()
+    func instructions(after: Int64, _ order: ConversationQuery.Order) throws -> Int {
+      var query = MetadataHistoryQuery()
+      query.limit = 10
+      query.order = order
+      query.after = after
+      let before = reader.historyPages.work.instructions
+      let page = try reader.metadataHistory(query, of: SampleFile.id(1), in: .default) { false }
+      #expect(page.versions.count == 10 && page.hasMore)
+      return reader.historyPages.work.instructions - before
+    }
+    for order in ConversationQuery.Order.allCases {
+      #expect(try instructions(after: 20, order) == instructions(after: 980, order))
+    }
+  }
+
   @Test func `a person sees what was changed`() async throws {
     let test = try TestRepository(settings: .init(metadataHistoryDays: 1))
     let id = try await test.create(["a": "1"]).id

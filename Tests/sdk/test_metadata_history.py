@@ -123,6 +123,17 @@ def test_without_the_setting_nothing_is_kept_and_what_was_kept_stays(start, tmp_
 
 
 @pytest.mark.sqlite_only
+def test_a_backup_has_it_and_an_export_has_not(keeping, sqlite, run, tmp_path):
+    id = keeping.request("POST", "/v1/conversations", {"metadata": {"a": "former"}}).json()["id"]
+    keeping.request("POST", f"/v1/conversations/{id}", {"metadata": {"a": "new"}})
+    assert run("backup", tmp_path / "copy.db", "--database", keeping.database).returncode == 0
+    kept = sqlite(tmp_path / "copy.db", "SELECT before, after FROM metadata_changes").stdout
+    assert kept == '{"a":"former"}|{"a":"new"}\n'
+    exported = run("export", "--database", keeping.database).stdout
+    assert '"new"' in exported and "former" not in exported
+
+
+@pytest.mark.sqlite_only
 def test_the_statements_of_the_documentation_run(keeping, sqlite, run):
     id = keeping.request("POST", "/v1/conversations", {"metadata": {"a": "1"}}).json()["id"]
 
