@@ -170,6 +170,7 @@ final class Exchange: @unchecked Sendable {
   }
 
   private func letGo() {
+    guard heldBytes > 0 else { return }
     context.letGo(heldBytes)
     heldBytes = 0
   }
@@ -281,6 +282,9 @@ final class Exchange: @unchecked Sendable {
 
   private func queue(_ response: Response) -> Bool {
     client.answerBegins(now: loop.now)
+    // Before the client has the answer: its next request finds room.
+    body = []
+    letGo()
     heldAnswerBytes = context.holdAnswer(response.body.count)
     let answer = response.body.withUnsafeBytes { body in
       // libmicrohttpd takes a copy, and leaves the original as it is.

@@ -62,13 +62,10 @@ extension PostgreSQLStore {
   public func forgetOldMetadata() async throws(RepositoryError) {
     guard settings.shared.keepsHistory else { return }
     let oldest = settings.shared.oldestVersionKept(now: try await databaseSeconds())
-    let count = HistoryStatements.countOld.call {
-      $0.add(oldest)
-      $0.add(Self.countedMax)
-    }
     try await forget(
-      counted: count,
-      by: [HistoryStatements.forget(before: oldest, countMax: Self.forgottenMax)])
+      OldRows(
+        table: "metadata_history", key: ["project", "conversation", "version"], time: "version",
+        before: oldest))
   }
 }
 

@@ -69,52 +69,31 @@ extension PostgreSQLStore {
   /// Forgets idempotency keys that are too old, in small steps between which other writes run.
   public func forgetOldIdempotencyKeys() async throws(RepositoryError) {
     let oldest = try await databaseSeconds() - Int64(settings.shared.idempotencySeconds)
-    let count = QueryStatements.countOldKeys.call {
-      $0.add(oldest)
-      $0.add(Self.countedMax)
-    }
-    let tables = ["idempotency_keys", "append_idempotency_keys"]
-    try await forget(counted: count, by: tables.map { Self.forget(in: $0, through: oldest) })
-  }
-
-  /// Deletes rows that are too old, some at a time, until there are none.
-  ///
-  /// - Parameters:
-  ///   - count: Answers how many there are, counted up to `countedMax`.
-  ///   - calls: Delete some.
-  func forget(counted count: Call, by calls: [Call]) async throws(RepositoryError) {
-    var left = Int64.max
-    while !Task.isCancelled {
-      let found = try await query { session throws(RepositoryError) in
-        try session.run([count])[0].int64(0, 0)
-      }
-      // What somebody has locked stays for the next time.
-      guard found > 0, found < left || found >= Self.countedMax else { return }
-      left = found
-      try await write(
-        resources: [], ask: { _ in },
-        decide: { _, changes in for call in calls { changes.run(call) } })
+    for table in ["idempotency_keys", "append_idempotency_keys"] {
+      try await forget(
+        OldRows(table: table, key: ["project", "key"], time: "created_at", before: oldest + 1))
     }
   }
 
-  /// How many rows of a table are forgotten at a time.
-  static let forgottenMax = 100
-
-  /// Other programs do the same; what one of them is about is left to it.
-  private static func forget(in table: String, through oldest: Int64) -> Call {
-    .once(
-      """
-      DELETE FROM \(table) AS k USING (
-        SELECT project, key FROM \(table) WHERE created_at <= $1::bigint
-        ORDER BY created_at LIMIT \(forgottenMax) FOR UPDATE SKIP LOCKED
-      ) AS old
-      WHERE k.project = old.project AND k.key = old.key
-      """
-    ) { $0.add(oldest) }
+  /// Deletes rows that are too old, some at a time, until there are none but those that somebody has
+  /// locked: other programs do the same, and those stay for the next time.
+  func forget(_ old: OldRows) async throws(RepositoryError) {
+    // A query looks, so that an idle server writes nothing.
+    while try await query({ session throws(RepositoryError) in
+      try session.run([old.exist])[0].bool(0, 0)
+    }), !Task.isCancelled {
+      let count = try await write(
+        resources: [],
+        ask: { $0.others.append(($0.request, old.lock)) },
+        decide: { found, changes in
+          let count = found.own.int64(0, 0)
+          if count > 0 { changes.run(old.delete) }
+          return count
+        })
+      guard count == OldRows.deletedMax else { return }
+      try? await Task.sleep(for: DeletionSlice.pause)
+    }
   }
-
-  /// How far what is too old is counted.
-  static let countedMax: Int64 = 1000
 
   func databaseSeconds() async throws(RepositoryError) -> Int64 {
     if let clock { return clock() / 1_000_000 }
@@ -200,4 +179,42 @@ extension PostgreSQLStore {
     }
     return problems
   }
+}
+
+/// The rows of a table that are too old.
+struct OldRows: Sendable {
+  /// How many are deleted at a time.
+  static let deletedMax = 100
+
+  let table: String
+  /// The columns of its primary key.
+  let key: [String]
+  /// The column that says how old a row is.
+  let time: String
+  /// The first time that is not too old.
+  let before: Int64
+
+  /// The oldest of those that nobody has locked.
+  private var oldest: String {
+    """
+    SELECT \(key.joined(separator: ", ")) FROM \(table) WHERE \(time) < $1::bigint
+    ORDER BY \(time) LIMIT \(Self.deletedMax) FOR UPDATE SKIP LOCKED
+    """
+  }
+
+  /// Says whether there are any.
+  var exist: Call {
+    call("SELECT EXISTS (SELECT 1 FROM \(table) WHERE \(time) < $1::bigint)")
+  }
+
+  /// Locks some, and counts them.
+  var lock: Call { call("SELECT count(*) FROM (\(oldest)) AS old") }
+
+  /// Deletes those that are locked.
+  var delete: Call {
+    let isSame = key.map { "t.\($0) = old.\($0)" }.joined(separator: " AND ")
+    return call("DELETE FROM \(table) AS t USING (\(oldest)) AS old WHERE \(isSame)")
+  }
+
+  private func call(_ sql: String) -> Call { .once(sql) { $0.add(before) } }
 }

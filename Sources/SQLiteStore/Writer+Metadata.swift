@@ -109,6 +109,7 @@ extension SQLiteStore {
       try await writes.write { writer throws(RepositoryError) in
         try rethrowing { () throws(SQLiteError) in try writer.history.forget(before: oldest) }
       }
+      try? await Task.sleep(for: DeletionSlice.pause)
     }
   }
 }

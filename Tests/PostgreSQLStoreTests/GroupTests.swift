@@ -244,6 +244,27 @@ import Testing
     await store.close()
   }
 
+  @Test func `what somebody has locked is forgotten the next time`() async throws {
+    var shared = StoreSettings()
+    shared.metadataHistoryDays = 1
+    let store = try database.store(shared: shared)
+    _ = try await store.create()
+    try database.execute(
+      """
+      INSERT INTO metadata_history
+      SELECT project, id, number, '{}', NULL, 'req_1' FROM conversations, generate_series(1, 250)
+        AS number
+      """)
+    let person = try Person(database)
+    try person.run("BEGIN", "SELECT 1 FROM metadata_history WHERE version > 120 FOR UPDATE")
+    try await store.forgetOldMetadata()
+    #expect(try database.number("SELECT count(*) FROM metadata_history") == 130)
+    try person.run("ROLLBACK")
+    try await store.forgetOldMetadata()
+    #expect(try database.number("SELECT count(*) FROM metadata_history") == 0)
+    await store.close()
+  }
+
   @Test func `a revoked key ends with the request before, on every program`() async throws {
     let stores = try [database.store(), database.store()]
     for round in 0..<10 {

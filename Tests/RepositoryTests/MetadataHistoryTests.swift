@@ -141,22 +141,23 @@ import Testing
     let versions = try await test.history(id, order: .ascending).versions
     #expect(versions.map(\.metadata.pairs.count) == Array(0...8))
     let numbers = versions.map(\.number)
-    #expect(numbers == numbers.sorted() && Set(numbers).count == 9)
+    #expect(Set(numbers).count == 9)
   }
 
   @Test(arguments: Engine.allCases)
   func `old versions are forgotten, and none where none are kept`(engine: Engine) async throws {
     let test = try store(engine)
     let id = try await test.create().id
-    for n in 0..<3 { try await test.replace(id, ["n": "\(n)"]) }
+    // More than are forgotten at a time.
+    for n in 0..<120 { try await test.replace(id, ["n": "\(n)"]) }
     clock.seconds += 10 * Self.daySeconds
     for n in 3..<6 { try await test.replace(id, ["n": "\(n)"]) }
     try await test.store.forgetOldMetadata()
-    #expect(try await test.history(id).versions.count == 6)
+    #expect(try await test.history(id, limit: 200).versions.count == 123)
     // Exactly so old is not too old.
     clock.seconds += 20 * Self.daySeconds
     try await test.store.forgetOldMetadata()
-    #expect(try await test.history(id).versions.count == 6)
+    #expect(try await test.history(id, limit: 200).versions.count == 123)
     clock.seconds += 1
     try await test.store.forgetOldMetadata()
     let left = try await test.history(id).versions

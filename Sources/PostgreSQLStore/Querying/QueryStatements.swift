@@ -6,7 +6,7 @@ internal import PostgreSQL
 enum QueryStatements {
   static let all =
     [
-      begin, rollback, findActivity, findKey, findValue, findKeys, countOldKeys, findItemPlaces,
+      begin, rollback, findActivity, findKey, findValue, findKeys, findItemPlaces,
       hasKeys, countPair, countAll, findRest, exportItems,
     ]
     + WalkDirection.allCases.flatMap { direction in
@@ -323,17 +323,6 @@ enum QueryStatements {
     """)
 
   static let hasKeys = Statement("has_api_keys", "SELECT EXISTS (SELECT 1 FROM api_keys)")
-
-  static let countOldKeys = Statement(
-    "count_old_idempotency_keys",
-    """
-    SELECT
-      (SELECT count(*) FROM (
-        SELECT 1 FROM idempotency_keys WHERE created_at <= $1::bigint LIMIT $2::bigint) AS k)
-      + (SELECT count(*) FROM (
-        SELECT 1 FROM append_idempotency_keys WHERE created_at <= $1::bigint LIMIT $2::bigint
-      ) AS k)
-    """)
 }
 
 /// The direction in which an index is walked through.
@@ -341,7 +330,6 @@ enum WalkDirection: CaseIterable {
   case up
   case down
 
-  /// How SQL says it.
   /// As SQL says it.
   var sql: String { self == .up ? "ASC" : "DESC" }
 }

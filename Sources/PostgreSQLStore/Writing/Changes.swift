@@ -227,9 +227,9 @@ struct Changes {
 
   // MARK: The statements
 
-  /// The statements that write all of it. Former sets are kept before others take their places. What goes goes before what comes, and the idempotency keys
-  /// come last and sorted: another program that has the same key is waited for there, when this one
-  /// holds no lock that it could want.
+  /// The statements that write all of it. Former sets are kept before others take their places. What
+  /// goes goes before what comes, and the idempotency keys come last and sorted: another program that
+  /// has the same key is waited for there, when this one holds no lock that it could want.
   func calls() -> [Call] {
     [
       of(unindexed) { Self.call(WriteStatements.unindexPairs, $0) },

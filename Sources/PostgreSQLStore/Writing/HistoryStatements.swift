@@ -7,7 +7,7 @@ enum HistoryStatements {
 
   /// What the lanes of queries prepare.
   static let queried =
-    [findConversation, countOld] + WalkDirection.allCases.map { list($0) }
+    [findConversation] + WalkDirection.allCases.map { list($0) }
 
   /// Keeps the sets that conversations have, before others take their places.
   static let insert = Statement(
@@ -51,29 +51,5 @@ enum HistoryStatements {
         AND version BETWEEN $3::bigint AND $4::bigint
       ORDER BY version \(direction.sql) LIMIT $5::bigint
       """)
-  }
-
-  /// How many are too old, counted up to a number.
-  static let countOld = Statement(
-    "count_old_metadata_history",
-    """
-    SELECT count(*) FROM (
-      SELECT 1 FROM metadata_history WHERE version < $1::bigint LIMIT $2::bigint) AS h
-    """)
-
-  /// Other programs do the same; what one of them is about is left to it.
-  ///
-  /// - Parameter countMax: How many are forgotten.
-  static func forget(before oldest: Int64, countMax: Int) -> Call {
-    .once(
-      """
-      DELETE FROM metadata_history AS h USING (
-        SELECT project, conversation, version FROM metadata_history WHERE version < $1::bigint
-        ORDER BY version LIMIT \(countMax) FOR UPDATE SKIP LOCKED
-      ) AS old
-      WHERE h.project = old.project AND h.conversation = old.conversation
-        AND h.version = old.version
-      """
-    ) { $0.add(oldest) }
   }
 }

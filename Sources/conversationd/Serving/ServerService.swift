@@ -61,7 +61,7 @@ struct ServerService: Sendable {
     ]
     let retention = RetentionService(repository: repository, metrics: metrics, logger: logger)
     let upkeep = [
-      Task { await keepUp() }, Task { await countProjects() },
+      Task { await keepUp() }, Task { await forgetMetadata() }, Task { await countProjects() },
       Task { await retention.run(restartingAt: changes) { reload.settings } },
     ]
     for await _ in signals.stops { break }
@@ -124,11 +124,6 @@ struct ServerService: Sendable {
       } catch {
         logger.warning("old idempotency keys were not forgotten", metadata: ["cause": "\(error)"])
       }
-      do {
-        try await repository.forgetOldMetadata()
-      } catch {
-        logger.warning("old metadata was not forgotten", metadata: ["cause": "\(error)"])
-      }
       await writeKeyUses()
       for problem in await repository.tidyUp() {
         logger.log(
@@ -140,6 +135,19 @@ struct ServerService: Sendable {
       } catch {
         return
       }
+    }
+  }
+
+  /// Forgets old metadata again and again, until it is cancelled. There may be much of it when the
+  /// setting has changed, so nothing else waits for its end.
+  private func forgetMetadata() async {
+    while !Task.isCancelled {
+      do {
+        try await repository.forgetOldMetadata()
+      } catch {
+        logger.warning("old metadata was not forgotten", metadata: ["cause": "\(error)"])
+      }
+      try? await Task.sleep(for: Self.upkeepInterval)
     }
   }
 
