@@ -303,11 +303,13 @@ def test_connections_past_the_limit_of_an_address_are_counted(start_with):
     assert f'{PREFIX}rejected_total{{reason="connections_per_address_max"}} 1\n' in text
 
 
-def test_connections_that_are_cut_off_are_counted(start_with):
+def test_connections_that_are_cut_off_are_counted(start_with, wait_until):
     server = start_with(request_timeout_seconds=1)
     with socket.create_connection((server.host, server.port), timeout=30) as slow:
         slow.sendall(b"GET /healthz HTTP/1.1\r\nHost: loc")
         assert slow.recv(1) == b""
+    # It is counted a moment later.
+    wait_until(lambda: scrape(server).counts("rejected_total", "reason"))
     assert scrape(server).counts("rejected_total", "reason") == {("request_timeout",): 1}
 
 
