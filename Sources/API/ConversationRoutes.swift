@@ -11,14 +11,9 @@ extension API {
     let page = try await rethrowing { () async throws(RepositoryError) in
       try await repository.conversations(query, in: call.project)
     }
-    if !page.unreadable.isEmpty {
-      logger.error(
-        "left out of a list: what is stored of some conversations is not valid",
-        metadata: [
-          "request_id": "\(call.id)", "count": "\(page.unreadable.count)",
-          "ids": "\(page.unreadable.prefix(3).joined(separator: " "))",
-        ])
-    }
+    logLeftOut(
+      page.unreadable.count, "conversations", call,
+      ["ids": "\(page.unreadable.prefix(3).joined(separator: " "))"])
     return Response(json: .list(page, of: query))
   }
 

@@ -1,6 +1,5 @@
 internal import Conversations
 internal import HTTP
-internal import Logging
 internal import Repository
 
 extension API {
@@ -30,11 +29,7 @@ extension API {
     let page = try await rethrowing { () async throws(RepositoryError) in
       try await repository.facets(query, in: call.project)
     }
-    if page.unreadableCount > 0 {
-      logger.error(
-        "left out of a list: what is stored of some metadata is not valid",
-        metadata: ["request_id": "\(call.id)", "count": "\(page.unreadableCount)"])
-    }
+    logLeftOut(page.unreadableCount, "metadata", call)
     return page
   }
 }

@@ -12,13 +12,7 @@ extension API {
     let page = try await rethrowing(id) { () async throws(RepositoryError) in
       try await repository.metadataHistory(query, of: id, in: call.project)
     }
-    if page.unreadableCount > 0 {
-      logger.error(
-        "left out of a list: what is stored of some former sets is not valid",
-        metadata: [
-          "request_id": "\(call.id)", "count": "\(page.unreadableCount)", "conversation": "\(id)",
-        ])
-    }
+    logLeftOut(page.unreadableCount, "former sets", call, ["conversation": "\(id)"])
     return Response(json: .metadataHistory(page))
   }
 

@@ -19,6 +19,21 @@ extension API {
       metadata: fields(progress, response, code: code, elapsed: elapsed))
   }
 
+  /// Says that a list is not whole, since the rows of some of it cannot be shown.
+  ///
+  /// - Parameters:
+  ///   - count: How many were left out; nothing is said when there are none.
+  ///   - what: What they are.
+  ///   - facts: What else is known of them.
+  func logLeftOut(_ count: Int, _ what: String, _ call: Call, _ facts: Logger.Metadata = [:]) {
+    guard count > 0 else { return }
+    var metadata = facts
+    metadata["request_id"] = "\(call.id)"
+    metadata["count"] = "\(count)"
+    logger.error(
+      "left out of a list: what is stored of some \(what) is not valid", metadata: metadata)
+  }
+
   private func fields(
     _ progress: Progress, _ response: Response, code: String?, elapsed: Duration
   ) -> Logger.Metadata {

@@ -147,19 +147,21 @@ final class Reader {
 
   /// Whether there is an idempotency key of that time or before.
   func hasIdempotencyKey(through oldest: Int64) throws(RepositoryError) -> Bool {
-    defer { selectOldKey.reset() }
-    selectOldKey.bind(":oldest", oldest)
-    return try rethrowing { () throws(SQLiteError) in
-      try selectOldKey.step() && selectOldKey.integer(0) == 1
-    }
+    try isAny(selectOldKey, oldest)
   }
 
   /// Whether there is a former set with a number before that one.
   func hasMetadataVersion(before oldest: Int64) throws(RepositoryError) -> Bool {
-    defer { selectOldVersion.reset() }
-    selectOldVersion.bind(":oldest", oldest)
+    try isAny(selectOldVersion, oldest)
+  }
+
+  private func isAny(
+    _ select: borrowing Statement, _ oldest: Int64
+  ) throws(RepositoryError) -> Bool {
+    defer { select.reset() }
+    select.bind(":oldest", oldest)
     return try rethrowing { () throws(SQLiteError) in
-      try selectOldVersion.step() && selectOldVersion.integer(0) == 1
+      try select.step() && select.integer(0) == 1
     }
   }
 

@@ -138,8 +138,8 @@ struct ServerService: Sendable {
     }
   }
 
-  /// Forgets old metadata again and again, until it is cancelled. There may be much of it when the
-  /// setting has changed, so nothing else waits for its end.
+  /// Forgets old metadata again and again, until it is cancelled. After a change of the setting there
+  /// may be much of it, and `keepUp` does not wait for that.
   private func forgetMetadata() async {
     while !Task.isCancelled {
       do {
